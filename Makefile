@@ -1,0 +1,32 @@
+# Two commands on a fresh machine: `make demo` shows the library at work, `make test` proves it.
+PYTHON ?= python3
+VENV ?= .venv
+BIN = $(VENV)/bin
+
+.PHONY: demo test bench clean
+
+demo: $(VENV)/stamp-examples
+	@echo "== first process"
+	@$(BIN)/python examples/control/run.py
+	@echo
+	@echo "== second process"
+	@$(BIN)/python examples/control/run.py
+
+test: $(VENV)/stamp-test
+	$(BIN)/python -m pytest -q
+
+bench: $(VENV)/stamp-bench
+	$(BIN)/python benchmarks/against_peers.py
+
+# The package is installed in place: only another pyproject.toml asks for another installation.
+$(VENV)/stamp-%: pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[$*]"
+	@touch $@
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "sweepable needs Python 3.11 or later, and \
+	$(PYTHON) is " + sys.version.split()[0] + ": say make PYTHON=python3.12")'
+	$(PYTHON) -m venv $(VENV)
+
+clean:
+	rm -rf $(VENV) examples/*/.sweepable examples/*/*.png

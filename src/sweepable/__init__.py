@@ -1,0 +1,100 @@
+"""sweepable: a persistent, content-addressed cache for the calls of numerical experiments, with a memory of lineage."""
+
+from __future__ import annotations
+
+import sys
+from types import ModuleType
+from typing import Any
+
+from sweepable.errors import (
+    AmbiguousName,
+    ArgumentError,
+    DamagedData,
+    DamagedError,
+    DeclarationError,
+    NoCallFound,
+    NotKept,
+    OutputMismatch,
+    SecurityWarning,
+    SeveralCallsFound,
+    SpaceError,
+    StaleResults,
+    StaleStop,
+    StoreError,
+    StoreFormatError,
+    SweepableError,
+    SweepableWarning,
+    TaintedCall,
+    TrustError,
+    UndigestibleError,
+    UnknownName,
+    UntrackedCode,
+    UpstreamArgumentError,
+    UpstreamFailed,
+    UpstreamMismatch,
+    WorkerRefused,
+)
+from sweepable.function import CachedFunction
+from sweepable.making import cache, find, wrap
+from sweepable.outputs import Output
+from sweepable.query import Query
+from sweepable.record import Record
+from sweepable.spaces import Space, axis, fixed, grid, points, zipped
+from sweepable.store.location import use
+from sweepable.sweeps import Sweep
+
+__version__ = "0.1.0.dev0"
+
+__all__ = [
+    "AmbiguousName",
+    "ArgumentError",
+    "CachedFunction",
+    "DamagedData",
+    "DamagedError",
+    "DeclarationError",
+    "NoCallFound",
+    "NotKept",
+    "Output",
+    "OutputMismatch",
+    "Query",
+    "Record",
+    "SecurityWarning",
+    "SeveralCallsFound",
+    "Space",
+    "SpaceError",
+    "StaleResults",
+    "StaleStop",
+    "StoreError",
+    "StoreFormatError",
+    "Sweep",
+    "SweepableError",
+    "SweepableWarning",
+    "TaintedCall",
+    "TrustError",
+    "UndigestibleError",
+    "UnknownName",
+    "UntrackedCode",
+    "UpstreamArgumentError",
+    "UpstreamFailed",
+    "UpstreamMismatch",
+    "WorkerRefused",
+    "axis",
+    "cache",
+    "find",
+    "fixed",
+    "grid",
+    "points",
+    "use",
+    "wrap",
+    "zipped",
+]
+
+
+class _CallableModule(ModuleType):
+    """The module itself is a decorator: ``@sweepable(ref_t=np.array)``. Untyped; `cache` is the typed spelling."""
+
+    def __call__(self, *args: Any, **declared: Any) -> Any:
+        return cache(*args, **declared)
+
+
+sys.modules[__name__].__class__ = _CallableModule

@@ -1,0 +1,413 @@
+"""What a cached function is to its calls: signature, identity of its code, outputs and upstreams."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import sys
+import weakref
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from sweepable.errors import AmbiguousName, ArgumentError, DeclarationError, WorkerRefused
+from sweepable.identity.arguments import Binder
+from sweepable.identity.code import CodeIdentity, home_of
+from sweepable.identity.key import KeyMaker, pinned_version
+from sweepable.model import CodeVersion, FunctionFacts
+from sweepable.names import Place, Step, ambiguous, resolve, unknown
+from sweepable.outputs import Declaration
+
+
+class Upstream:
+    """An upstream call that a parameter stands for: a cached function, with parameters fixed, or one output of it.
+
+    Made by ``f.partial(...)`` and ``f["output"]``; a cached function itself counts as one without either.
+    """
+
+    __sweepable_upstream__ = True
+    __slots__ = ("callee", "field", "fixed")
+
+    def __init__(self, callee: Callee, fixed: Mapping[str, object] | None = None, field: str | None = None) -> None:
+        self.callee = callee
+        self.fixed = dict(fixed or {})
+        self.field = field
+
+    def partial(self, **fixed: object) -> Upstream:
+        """The same with (more) parameters fixed."""
+        return Upstream(self.callee, {**self.fixed, **fixed}, self.field)
+
+    def __getitem__(self, output: str) -> Upstream:
+        return Upstream(self.callee, self.fixed, output)
+
+    def bound(self, further: Mapping[str, object] | None = None) -> tuple[object, ...]:
+        """The arguments of the call that this stands for, with `further` ones, by any name of the rule for names."""
+        return self.callee.bind_by_name({**self.fixed, **(further or {})})
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Call the cached function with the fixed parameters; returns what it returns, or the one output."""
+        own = {name: value for name, value in self.fixed.items() if name not in kwargs}
+        if self.field is None:
+            return self.callee.front()(*args, **own, **kwargs)
+        return self.callee.front().get_or_run(*args, **own, **kwargs)[self.field]
+
+    def __sweepable_digest__(self) -> tuple[object, ...]:
+        return (self.callee.front(), self.fixed, self.field)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return Upstream, (self.callee, self.fixed, self.field)
+
+    def __repr__(self) -> str:
+        fixed = ", ".join(f"{name}={value!r}" for name, value in self.fixed.items())
+        base = f"{self.callee.name}.partial({fixed})" if fixed else self.callee.name
+        return f"{base}[{self.field!r}]" if self.field is not None else base
+
+
+def as_upstream(value: object) -> Upstream | None:
+    """`value` as an upstream, if it is a cached function or was made from one."""
+    if isinstance(value, Upstream):
+        return value
+    return Upstream(value.callee) if is_cached(value) else None  # type: ignore[attr-defined]
+
+
+class Dependency(NamedTuple):
+    """A cached function that the body will call, as `depends_on` declares it."""
+
+    callee: Callee
+    #: Parameter of the upstream function -> parameter of this one.
+    shared: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """The options of the decorator, beside the outputs."""
+
+    upstream: Mapping[str, object] = field(default_factory=dict)
+    depends_on: object = ()
+    ignore: tuple[str, ...] = ()
+    name: str | None = None
+    version: str | None = None
+    store: Any = None
+    track: tuple[Any, ...] = ()
+    ignore_globals: tuple[str, ...] = ()
+    packages: tuple[str, ...] = ()
+
+
+class Callee:
+    """A cached function, as its calls see it.
+
+    Parameters
+    ----------
+    function : callable
+        The user's function.
+    declaration : Declaration
+        Its declared outputs.
+    options : Options
+        What else the decorator was given.
+    """
+
+    def __init__(self, function: Callable[..., Any], declaration: Declaration, options: Options) -> None:
+        _refuse_generators(function)
+        self.function = function
+        self.declaration = declaration
+        self.options = options
+        self.is_async = inspect.iscoroutinefunction(function)
+        self.name: str = options.name or getattr(function, "__qualname__", type(function).__qualname__)
+        self.identifier = self.name.rpartition(".")[2]
+        self.binder = Binder(function, dict(options.upstream))
+        self.parameters = self.binder.parameters
+        self.facts = FunctionFacts(self.name, home_of(function), self.parameters)
+        self.upstreams = self._find_upstreams()
+        self.dependencies = self._find_dependencies()
+        ignored = _known(self, "ignore", options.ignore)
+        #: Places (in what the binder returns) and names of the parameters that are part of the key.
+        self.counted = [(i, name) for i, name in enumerate(self.parameters) if name not in ignored]
+        self.keys = KeyMaker(self.name, [name for _, name in self.counted])
+        #: Layouts (by store and id) that are known to conform to the declaration.
+        self.accepted: set[tuple[int, int]] = set()
+        self._code = self._find_code()
+        self._pinned = CodeVersion(pinned_version(options.version), "") if options.version is not None else None
+        self._front: Any = None
+        register(self)
+
+    def _find_upstreams(self) -> dict[str, Upstream]:
+        found = {name: as_upstream(default) for name, default in self.binder.defaults.items()}
+        for name, given in self.options.upstream.items():
+            if as_upstream(given) is None:
+                raise DeclarationError(
+                    f"{self.name}: upstream={{{name!r}: ...}} needs a cached function, f.partial(...) or f['output'], "
+                    f"got {type(given).__name__}"
+                )
+        return {name: upstream for name, upstream in found.items() if upstream is not None}
+
+    def _find_dependencies(self) -> tuple[Dependency, ...]:
+        given = self.options.depends_on
+        pairs: Iterable[tuple[object, Any]] = given.items() if isinstance(given, Mapping) else _pairs(given)
+        return tuple(self._dependency(upstream, mapping) for upstream, mapping in pairs)
+
+    def _dependency(self, given: object, mapping: Mapping[str, str]) -> Dependency:
+        upstream = as_upstream(given)
+        if upstream is None:
+            raise DeclarationError(f"{self.name}: depends_on needs cached functions, got {type(given).__name__}")
+        theirs = upstream.callee.parameters
+        unknown_names = [name for name in mapping if name not in theirs] + [
+            name for name in mapping.values() if name not in self.parameters
+        ]
+        if unknown_names:
+            raise DeclarationError(
+                f"{self.name}: depends_on maps {unknown_names[0]!r}, which is no parameter; "
+                f"{upstream.callee.name} has {', '.join(theirs)}; {self.name} has {', '.join(self.parameters)}"
+            )
+        shared = {name: name for name in theirs if name in self.parameters} | dict(mapping)
+        missing = [name for name in theirs if name not in shared and name not in upstream.callee.binder.defaults]
+        if missing:
+            raise DeclarationError(
+                f"{self.name}: depends_on={upstream.callee.name} needs a value for its parameter {missing[0]!r}; "
+                f"name it: depends_on={{{upstream.callee.name}: {{{missing[0]!r}: <parameter of {self.name}>}}}}"
+            )
+        return Dependency(upstream.callee, shared)
+
+    def _find_code(self) -> CodeIdentity:
+        options = self.options
+        return CodeIdentity(
+            self.function,
+            track=options.track,
+            ignore_globals=options.ignore_globals,
+            packages=options.packages,
+            name=self.name,
+        )
+
+    # -- identity
+
+    def version(self) -> CodeVersion:
+        """The version of the code as it is now."""
+        return self._pinned or self._code.version()
+
+    def changed_since_version(self) -> str | None:
+        """What the code depends on and a run has changed, as a sentence; None for nothing."""
+        return None if self._pinned else self._code.unchanged()
+
+    def adopt(self, version: CodeVersion) -> str | None:
+        """Take over a version computed by another process, if the code here is the same; else say what differs."""
+        if self._pinned:
+            return None if self._pinned.digest == version.digest else f"{self.name} is pinned to another version here"
+        return self._code.adopt(version)
+
+    # -- the object that users hold
+
+    def front(self) -> Any:
+        """The cached function that users hold."""
+        return self._front
+
+    def has_front(self, front: object) -> None:
+        """Name the cached function that users hold."""
+        self._front = front
+
+    # -- pickling, in two steps: a function's globals may hold its own cached form
+
+    def named(self) -> tuple[str, str, dict[str, dict[str, Any]]] | None:
+        """Module, name and what else is wrapped in the module, if the cached function can be found there."""
+        module, qualname = self.function.__module__, self.function.__qualname__
+        if module == "__main__" or found_in(sys.modules.get(module), qualname) is not self._front:
+            return None
+        return module, qualname, dict(WRAPPED.get(module, {}))
+
+    def __reduce__(self) -> Any:
+        named = self.named()
+        if named is not None:
+            return callee_by_name, named
+        return Callee.__new__, (Callee,), (self.function, self.declaration, self.options, self._front)
+
+    def __setstate__(self, state: tuple[Any, ...]) -> None:
+        function, declaration, options, front = state
+        self.__init__(function, declaration, options)  # type: ignore[misc]
+        if front is not None:
+            front._attach(self)
+
+    # -- names (a node in the sense of `sweepable.names`)
+
+    def own_names(self) -> tuple[str, ...]:
+        """Its parameters."""
+        return self.parameters
+
+    def place(self) -> Declared:
+        """This function as the root of the names that can be set on its calls."""
+        return Declared(self, (), (self,))
+
+    # -- arguments
+
+    def bind_by_name(self, given: Mapping[str, object]) -> tuple[object, ...]:
+        """Bind values given by name, those of upstream calls by any spelling of the rule for names."""
+        own: dict[str, object] = {}
+        routed: dict[str, dict[str, object]] = {}
+        for name, value in given.items():
+            if name in self.parameters or self._takes(name):
+                own[name] = value
+                continue
+            for place in self.settable(name):
+                routed.setdefault(place.path[0], {})["__".join((*place.path[1:], str(place.name)))] = value
+        for parameter, further in routed.items():
+            own[parameter] = self._routed(parameter, own.get(parameter, self.binder.defaults.get(parameter)), further)
+        return self.binder.bind_named(own)
+
+    def _takes(self, name: str) -> bool:
+        """Whether ``**kwargs`` takes this name: one that no upstream call has."""
+        return self.binder.variadic is not None and not resolve(self.place(), name)
+
+    def check_names(self, names: Iterable[str]) -> None:
+        """Raise for a name that is no parameter, its own or upstream."""
+        for name in names:
+            if name not in self.parameters and not self._takes(name):
+                self.settable(name)
+
+    def settable(self, name: str) -> list[Place]:
+        """The upstream parameters that `name` sets.
+
+        Raises
+        ------
+        UnknownName
+            Nothing upstream has such a parameter.
+        AmbiguousName
+            Several have, and the name does not say that all are meant.
+        """
+        owner = f"{self.name}()"
+        places = [place for place in resolve(self.place(), name) if place.name is not None]
+        if not places:
+            raise unknown(self.place(), name, owner)
+        if len(places) > 1 and not all(place.tied for place in places):
+            raise self._several(name, owner, places)
+        return places
+
+    @staticmethod
+    def _several(name: str, owner: str, places: list[Place]) -> AmbiguousName:
+        error = ambiguous(name, owner, places)
+        functions = {place.node.callee.identifier for place in places if isinstance(place.node, Declared)}
+        if len(functions) == 1:
+            error.args = (f"{error}, or {functions.pop()}__{places[0].name} for all of them",)
+        return error
+
+    def _routed(self, parameter: str, given: object, further: dict[str, object]) -> Upstream:
+        upstream = as_upstream(given)
+        if upstream is None:
+            names = ", ".join(f"{parameter}__{name}" for name in further)
+            raise ArgumentError(
+                f"{self.name}(): {names} sets parameters of the upstream call {parameter}, but {parameter} was given as a "
+                f"{type(given).__name__}, which has none; give one or the other"
+            )
+        return upstream.partial(**further)
+
+
+class Declared:
+    """A function at one place of a pipeline, as its declarations tell: a node of the names that can be set."""
+
+    __slots__ = ("_chain", "callee", "path")
+
+    def __init__(self, callee: Callee, path: tuple[str, ...], chain: tuple[Callee, ...]) -> None:
+        self.callee = callee
+        self.path = path
+        self._chain = chain
+
+    def own_names(self) -> tuple[str, ...]:
+        """The function's parameters."""
+        return self.callee.parameters
+
+    def steps(self) -> list[Step]:
+        """The functions that its parameters stand for."""
+        return [
+            Step(
+                name,
+                upstream.callee.identifier,
+                Declared(upstream.callee, (*self.path, name), (*self._chain, upstream.callee)),
+            )
+            for name, upstream in self.callee.upstreams.items()
+            if upstream.callee not in self._chain
+        ]
+
+    def identity(self) -> object:
+        """The path: one function may stand at several places."""
+        return self.path
+
+
+def _pairs(given: object) -> list[tuple[object, dict[str, str]]]:
+    if as_upstream(given) is not None:
+        return [(given, {})]
+    return [(upstream, {}) for upstream in given]  # type: ignore[attr-defined]
+
+
+def _known(callee: Callee, option: str, names: Iterable[str]) -> frozenset[str]:
+    found = frozenset([names] if isinstance(names, str) else names)
+    for name in found:
+        if name not in callee.parameters:
+            raise DeclarationError(
+                f"{callee.name}: {option}= names {name!r}, which is not a parameter; "
+                f"parameters: {', '.join(callee.parameters)}"
+            )
+    return found
+
+
+def _refuse_generators(function: Callable[..., Any]) -> None:
+    name = getattr(function, "__qualname__", repr(function))
+    if isinstance(function, (classmethod, staticmethod)):
+        kind = type(function).__name__
+        raise DeclarationError(f"{name}: write @{kind} above @sweepable.cache, not below it")
+    if not callable(function):
+        raise DeclarationError(f"sweepable.cache needs a function, got {type(function).__name__}")
+    if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
+        raise DeclarationError(
+            f"{name} is a generator function: what it yields exists only while it is read, so it cannot be stored. "
+            "Return a list or an array of what it yields, or cache the function that makes one element."
+        )
+    if isinstance(function, type):
+        raise DeclarationError(f"{name} is a class; cache a function that makes and returns the instance")
+
+
+# -- finding them again in another process
+
+#: Module -> name -> declaration of what `sweepable.wrap` has put there.
+WRAPPED: dict[str, dict[str, dict[str, Any]]] = {}
+#: Wraps functions of a module as another process did; the layer that makes cached functions puts itself here.
+wrap_again: Callable[[Any, dict[str, dict[str, Any]]], None]
+
+
+def found_in(module: object, qualname: str) -> Any:
+    """What a dotted name stands for in a module, None if nothing; methods as they stand in their class."""
+    found = module
+    for part in qualname.split("."):
+        if found is None or part == "<locals>":
+            return None
+        found = inspect.getattr_static(found, part, None)
+    return found
+
+
+def callee_by_name(module: str, qualname: str, wrapped: dict[str, dict[str, Any]]) -> Callee:
+    """The callee of the cached function that a module holds."""
+    loaded = importlib.import_module(module)
+    missing = {name: spec for name, spec in wrapped.items() if not is_cached(found_in(loaded, name))}
+    if missing:
+        wrap_again(loaded, missing)
+    found = found_in(loaded, qualname)
+    if not is_cached(found):
+        raise WorkerRefused(f"{module}.{qualname} is a cached function where this call was made, but not in this process")
+    callee: Callee = found.callee
+    return callee
+
+
+def is_cached(value: object) -> bool:
+    """Whether `value` is a cached function."""
+    return bool(getattr(type(value), "__sweepable_cached__", False))
+
+
+# -- which cached functions this process knows
+
+_KNOWN: dict[tuple[str, str], weakref.ref[Callee]] = {}
+
+
+def register(callee: Callee) -> None:
+    """Make `callee` the one that its name and home stand for in this process."""
+    _KNOWN[callee.name, callee.facts.home] = weakref.ref(callee)
+
+
+def known(name: str) -> list[Callee]:
+    """The cached functions of this process that bear `name`, one per home, the newest of each."""
+    found = [reference() for (known_name, _), reference in list(_KNOWN.items()) if known_name == name]
+    return [callee for callee in found if callee is not None]

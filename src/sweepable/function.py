@@ -1,0 +1,316 @@
+"""The cached function that users hold: calls, Records, queries and sweeps in one hand."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable
+from concurrent.futures import Executor
+from typing import Any, Generic, ParamSpec, TypeVar, cast
+
+from sweepable.call import Call, load, lookup, note, peek, record_of, value_of
+from sweepable.callee import Callee, Upstream, callee_by_name
+from sweepable.coroutines import obtain_async
+from sweepable.errors import NoCallFound, SpaceError, UnknownName
+from sweepable.model import CodeVersion
+from sweepable.query import Query, Selection, Source
+from sweepable.record import Record
+from sweepable.spaces import Space
+from sweepable.store.location import current_store
+from sweepable.sweeps import OnStale, Settings, Sweep, space_for, sweep
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class CachedFunction(Generic[P, R]):
+    """A function whose calls are stored and found again. Made by `sweepable.cache`.
+
+    Calling it returns what the function returns, run at most once per call, in any process. Signature, name,
+    docstring and types are those of the function; ``__wrapped__`` is the function itself.
+
+    Parameters
+    ----------
+    callee : Callee
+        The function, its declared outputs and options.
+
+    Examples
+    --------
+    >>> import sweepable
+    >>> @sweepable.cache
+    ... def double(x=1.0):
+    ...     return 2 * x
+    >>> double(3.0)
+    6.0
+    >>> double.peek(3.0).value, double.peek(4.0)
+    (6.0, None)
+    """
+
+    __sweepable_cached__ = True
+    callee: Callee
+    __wrapped__: Callable[P, R]
+
+    def __init__(self, callee: Callee) -> None:
+        self._attach(callee)
+
+    def _attach(self, callee: Callee) -> None:
+        self.callee = callee
+        callee.has_front(self)
+        functools.update_wrapper(self, callee.function)
+        self.__signature__ = callee.binder.signature
+        if callee.is_async and hasattr(inspect, "markcoroutinefunction"):
+            inspect.markcoroutinefunction(self)
+
+    # -- calling
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+        callee = self.callee
+        call = Call(callee, callee.binder.bind(*args, **kwargs))
+        if callee.is_async:
+            return cast("R", _awaited(call))
+        return cast("R", value_of(call))
+
+    def __get__(self, instance: object, owner: type | None = None) -> Any:
+        return self if instance is None else BoundMethod(self, instance)
+
+    def _call(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Call:
+        callee = self.callee
+        if args:
+            names = callee.binder.signature.parameters
+            own = {name: kwargs.pop(name) for name in list(kwargs) if name in names}
+            if not kwargs:
+                return Call(callee, callee.binder.bind(*args, **own))
+            given = callee.binder.signature.bind_partial(*args, **own).arguments
+            return Call(callee, callee.bind_by_name({**given, **kwargs}))
+        return Call(callee, callee.bind_by_name(kwargs))
+
+    def get_or_run(self, *args: Any, **kwargs: Any) -> Record:
+        """The Record of a call, run if it is not stored.
+
+        Parameters
+        ----------
+        *args, **kwargs
+            The function's parameters; those of upstream calls by name (``sim_result__gain=3.0``, or ``gain=3.0``
+            where only one upstream call has it).
+
+        Returns
+        -------
+        Record
+        """
+        return record_of(self._call(args, kwargs))
+
+    def peek(self, *args: Any, **kwargs: Any) -> Record | None:
+        """The Record of exactly this call if it is stored, else None; runs nothing."""
+        call = self._call(args, kwargs)
+        store = call.store()
+        row = peek(call, store)
+        return Record(store, row) if row is not None else None
+
+    def key_of(self, *args: Any, **kwargs: Any) -> str:
+        """The key of a call, 64 hex digits; runs nothing."""
+        return self._call(args, kwargs).key
+
+    # -- as an upstream
+
+    def partial(self, **fixed: Any) -> Any:
+        """The same function with parameters fixed, to stand as a parameter's default or on an axis.
+
+        Parameters
+        ----------
+        **fixed
+            Its parameters, or by name those of what is upstream of it.
+        """
+        self.callee.check_names(fixed)
+        return Upstream(self.callee, fixed)
+
+    def __getitem__(self, output: str) -> Any:
+        """One output, to stand as a parameter's default: the body then gets the value itself."""
+        if self.callee.declaration.names and output not in self.callee.declaration.names:
+            names = ", ".join(self.callee.declaration.names)
+            raise UnknownName(f"{self.callee.name} declares no output {output!r}; declared: {names}")
+        return Upstream(self.callee, {}, output)
+
+    # -- finding
+
+    def select(self, *, version: str | None = None) -> Query:
+        """All stored calls, as a query.
+
+        Parameters
+        ----------
+        version : {None, "any"}
+            None: those whose code, and the code of everything upstream, is as it is now. ``"any"``: all.
+        """
+        if version not in (None, "any"):
+            raise ValueError(f"version may be None or 'any', got {version!r}")
+        source = Source(current_store(self.callee.options.store), self.callee.name, self.callee)
+        return Query(source, Selection(scope="any" if version == "any" else "current"))
+
+    def filter(self, **lookups: Any) -> Query:
+        """The stored calls to which all look-ups apply; see `Query.filter`."""
+        return self.select().filter(**lookups)
+
+    def get(self, **lookups: Any) -> Record:
+        """The one stored call to which all look-ups apply; none or several is an error."""
+        return self.select().get(**lookups)
+
+    def get_or_none(self, **lookups: Any) -> Record | None:
+        """The one stored call to which all look-ups apply, None if there is none; several is an error."""
+        return self.select().get_or_none(**lookups)
+
+    def get_by_id(self, key: str) -> Record:
+        """The stored call with this key, whatever its code; the first digits do, if no other call has them."""
+        store = current_store(self.callee.options.store)
+        rows = store.connection().execute(
+            "SELECT key FROM _calls WHERE key >= ? AND key < ? LIMIT 2", (key, f"{key}g")
+        ).fetchall()
+        call = store.fetch(rows[0][0]) if len(rows) == 1 else None
+        if call is None:
+            raise NoCallFound(f"{len(rows) or 'no'} calls in {store.path} have a key that begins with {key!r}")
+        return Record(store, call)
+
+    # -- sweeping
+
+    def sweep(
+        self,
+        space: Space | None = None,
+        *,
+        n_jobs: int | None = None,
+        executor: Executor | None = None,
+        progress: bool | None = None,
+        on_stale: OnStale = "warn",
+        retry_failed: bool = False,
+        **axes: Any,
+    ) -> Sweep:
+        """Run the calls at all points of a space that are not stored yet.
+
+        Parameters
+        ----------
+        space : Space, optional
+            Points made by `sweepable.grid` and the like.
+        n_jobs : int, optional
+            Worker processes, as joblib counts them: -1 for one per core. None: what ``joblib.parallel_config`` says, else
+            none, and the calls run in this process.
+        executor : concurrent.futures.Executor, optional
+            Where to run instead.
+        progress : bool, optional
+            Show a progress bar. None: where somebody is looking.
+        on_stale : {"warn", "raise", "ignore"}
+            What to do when there are results, but only of older code.
+        retry_failed : bool, default False
+            Run calls again that are known to fail.
+        **axes
+            Values by parameter, own or upstream: a list, range, 1-D array, Index or Series is an axis, anything else a constant. The
+            axes make a grid; the last varies fastest. `sweepable.axis` and `sweepable.fixed` say which is meant where it is not clear.
+
+        Returns
+        -------
+        Sweep
+            A Query over the points, in order. A failing point never stops the others: see ``.failed``.
+
+        Examples
+        --------
+        >>> import sweepable
+        >>> @sweepable.cache(area=float)
+        ... def ellipse(a=1.0, b=1.0):
+        ...     return 3.14 * a * b
+        >>> runs = ellipse.sweep(a=[1.0, 2.0], b=[1.0, 3.0], progress=False)
+        >>> runs.to_df()["area"].round(2).tolist()
+        [3.14, 9.42, 6.28, 18.84]
+        """
+        given = Settings(n_jobs, executor, progress, on_stale, retry_failed)
+        self._refuse_options(space, given)
+        return sweep(self.callee, space_for(self.callee, space, axes), given)
+
+    def _refuse_options(self, space: Space | None, given: Settings) -> None:
+        """An option that is a parameter's name too might mean either, unless the space says which."""
+        for name, default in Settings._field_defaults.items():
+            if name in self.callee.parameters and getattr(given, name) is not default:
+                if space is not None and name in space.names:
+                    continue
+                raise SpaceError(
+                    f"{name} is a parameter of {self.callee.name} and an option of sweep. To sweep the parameter: "
+                    f"{self.callee.name}.sweep(sweepable.grid({name}=[...]), ...)"
+                )
+
+    # -- as an object
+
+    def version(self) -> CodeVersion:
+        """The version of the function's code as it is now, with all that it reaches."""
+        return self.callee.version()
+
+    def __repr__(self) -> str:
+        return f"<cached function {self.callee.name}>"
+
+    # In two steps, so that a function whose globals hold this very object can be pickled by value.
+    def __reduce__(self) -> Any:
+        named = self.callee.named()
+        if named is not None:
+            return front_by_name, named
+        return _blank, (type(self),), self.callee
+
+    def __setstate__(self, callee: Callee) -> None:
+        self.callee = callee  # the callee attaches this object once it is whole itself
+
+
+def _blank(kind: type[CachedFunction[..., Any]]) -> CachedFunction[..., Any]:
+    return kind.__new__(kind)
+
+
+def front_by_name(module: str, qualname: str, wrapped: dict[str, dict[str, Any]]) -> CachedFunction[..., Any]:
+    """The cached function that a module holds, wrapped here as it was where it comes from."""
+    found = callee_by_name(module, qualname, wrapped).front()
+    assert isinstance(found, CachedFunction)
+    return found
+
+
+async def _awaited(call: Call) -> Any:
+    store = call.store()
+    row = lookup(call, store)
+    loaded = load(call, store, row) if row is not None else None
+    if loaded is not None:
+        note(store, call)
+        return loaded[0]
+    return (await obtain_async(call)).value
+
+
+class BoundMethod:
+    """A cached method of one instance: the cached function with its first parameter given."""
+
+    def __init__(self, function: CachedFunction[..., Any], instance: object) -> None:
+        self._function = function
+        self._instance = instance
+        functools.update_wrapper(self, function.__wrapped__)
+
+    def _with_instance(self, lookups: dict[str, Any]) -> dict[str, Any]:
+        return {self._function.callee.parameters[0]: self._instance, **lookups}
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self._function(self._instance, *args, **kwargs)
+
+    def get_or_run(self, *args: Any, **kwargs: Any) -> Record:
+        """The Record of a call on this instance, run if it is not stored."""
+        return self._function.get_or_run(self._instance, *args, **kwargs)
+
+    def peek(self, *args: Any, **kwargs: Any) -> Record | None:
+        """The Record of a call on this instance if it is stored; runs nothing."""
+        return self._function.peek(self._instance, *args, **kwargs)
+
+    def partial(self, **fixed: Any) -> Any:
+        """The method of this instance with parameters fixed."""
+        return self._function.partial(**self._with_instance(fixed))
+
+    def filter(self, **lookups: Any) -> Query:
+        """The stored calls on an equal instance."""
+        return self._function.filter(**self._with_instance(lookups))
+
+    def get(self, **lookups: Any) -> Record:
+        """The one stored call on an equal instance."""
+        return self._function.get(**self._with_instance(lookups))
+
+    def sweep(self, **axes: Any) -> Sweep:
+        """Run the calls on this instance at all points."""
+        return self._function.sweep(**self._with_instance(axes))
+
+    def __repr__(self) -> str:
+        return f"<cached method {self._function.callee.name} of {self._instance!r}>"
+

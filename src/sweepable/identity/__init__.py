@@ -1,0 +1,1 @@
+"""What makes two calls the same: digests of values, of code, and the key made of them."""

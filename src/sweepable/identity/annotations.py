@@ -1,0 +1,56 @@
+"""Annotations and other spellings of types as content: by what they are made of, not by how a Python shows them."""
+
+from __future__ import annotations
+
+import ast
+import re
+import types
+import typing
+from collections.abc import Callable, Iterator, Mapping
+
+from sweepable.identity.references import Reference, chains
+
+_ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
+_SPELLED = (types.GenericAlias, types.UnionType, typing.TypeVar, typing.ParamSpec, typing.ForwardRef, typing.NewType)
+
+#: How a class within an annotation is written.
+Write = Callable[[type], str]
+
+
+def is_type_form(value: object) -> bool:
+    """Whether a value is a spelling of a type (``list[int]``, ``Optional[X]``, a TypeVar) and no class."""
+    if isinstance(value, _SPELLED) or type(value).__name__ == "TypeAliasType":
+        return True
+    return type(value).__module__ == "typing" and (
+        hasattr(value, "__origin__") or type(value).__name__ in ("_SpecialForm", "_AnyMeta")
+    )
+
+
+def spelled(annotation: object, write: Write) -> str:
+    """One annotation as text; the same on every Python."""
+    if isinstance(annotation, str):
+        return repr(annotation)
+    if isinstance(annotation, types.GenericAlias | types.UnionType) or hasattr(annotation, "__origin__"):
+        return _generic(annotation, write)
+    if isinstance(annotation, type):
+        return write(annotation)
+    if isinstance(annotation, list | tuple):
+        return f"[{', '.join(spelled(part, write) for part in annotation)}]"
+    return _ADDRESS.sub("", repr(annotation))
+
+
+def _generic(annotation: object, write: Write) -> str:
+    origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
+    # X | Y and Union[X, Y] are of two types on some Pythons, and one on others.
+    head = "Union" if origin in (typing.Union, types.UnionType) else spelled(origin, write)
+    return f"{head}[{', '.join(spelled(part, write) for part in arguments)}]"
+
+
+def written_in(annotations: Mapping[str, object]) -> Iterator[Reference]:
+    """The names that annotations kept as text refer to."""
+    for annotation in annotations.values():
+        if isinstance(annotation, str):
+            try:
+                yield from chains(ast.parse(annotation.strip(), mode="eval"))
+            except (SyntaxError, ValueError):
+                continue

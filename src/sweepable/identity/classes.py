@@ -1,0 +1,159 @@
+"""Classes of the user as nodes: bases, metaclass and every entry, as they are now."""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+import types
+from typing import Any
+
+from sweepable.identity import sources
+from sweepable.identity.annotations import spelled, written_in
+from sweepable.identity.functions import Resolver
+from sweepable.identity.graph import Node
+from sweepable.identity.walk import EXPLORERS, Walk
+
+#: Entries that say where a class is, or that Python keeps for itself.
+_BOOKKEEPING = frozenset(
+    "__module__ __qualname__ __dict__ __weakref__ __firstlineno__ __static_attributes__ __annotations__ "
+    "__annotate__ __annotate_func__ __annotations_cache__ __abstractmethods__ _abc_impl __parameters__ "
+    "__dataclass_fields__ __dataclass_params__ __attrs_attrs__ __attrs_own_setattr__ __orig_bases__ "
+    "__match_args__ __type_params__ _is_protocol __protocol_attrs__ __non_callable_proto_members__".split()
+)
+_PYDANTIC = ("__pydantic_", "__private_attributes__", "__class_vars__", "__signature__")
+_DATACLASS_FLAGS = ("init", "repr", "eq", "order", "unsafe_hash", "frozen", "match_args", "kw_only", "slots")
+_FIELD_FLAGS = ("init", "repr", "hash", "compare", "kw_only")
+_ATTRS_PARTS = ("default", "validator", "converter", "init", "repr", "hash", "eq", "order", "kw_only", "on_setattr")
+
+
+def explore_class(walk: Walk, node: Node) -> None:
+    """A class counts by its metaclass, its bases, and every entry; not by its name or place."""
+    cls = node.value
+    assert isinstance(cls, type)
+    label = cls.__qualname__
+    node.own, node.summary = b"class", f"class {label}"
+    walk.watch.entries(cls, f"the class {label}")
+    walk.watch.attribute(cls, "__bases__", cls.__bases__, f"the bases of {label}")
+    if type(cls) is not type:
+        walk.edge(node, "metaclass", type(cls))
+    for at, base in enumerate(cls.__bases__):
+        if base is not object:
+            walk.edge(node, f"base {at}", base)
+    _annotations(walk, node, cls)
+    if isinstance(cls, enum.EnumMeta):
+        _enumeration(walk, node, cls)
+    if "__dataclass_fields__" in vars(cls):
+        _dataclass(walk, node, cls)
+    if "__attrs_attrs__" in vars(cls):
+        _attrs(walk, node, cls)
+    for name in sorted(vars(cls)):
+        if not _is_bookkeeping(walk, cls, name):
+            walk.edge(node, name, vars(cls)[name], cls)
+    _place(node, cls)
+
+
+def _is_bookkeeping(walk: Walk, cls: type, name: str) -> bool:
+    entry = vars(cls)[name]
+    if name in _BOOKKEEPING or name.startswith(_PYDANTIC) or name in walk.options.ignored:
+        return True
+    if name == "__doc__":
+        return not walk.mode.keep
+    if isinstance(entry, types.MemberDescriptorType | types.GetSetDescriptorType):
+        return True  # a slot: __slots__ names it
+    if type(entry).__name__ == "_tuplegetter" or _is_generated(entry):
+        return True
+    return isinstance(cls, enum.EnumMeta) and (name in cls.__members__ or name.startswith("_"))
+
+
+def _is_generated(entry: object) -> bool:
+    """Whether a method was written by `dataclasses`, `attrs` or `namedtuple`; fields and options stand for it."""
+    function = getattr(entry, "__wrapped__", entry)
+    if not isinstance(function, types.FunctionType):
+        return False
+    code = function.__code__
+    return (
+        code.co_qualname.startswith("__create_fn__.<locals>.")
+        or code.co_filename.startswith(("<attrs generated", "<namedtuple_"))
+        or (code.co_filename == "<string>" and str(function.__globals__.get("__name__")).startswith("namedtuple_"))
+    )
+
+
+def _annotations(walk: Walk, node: Node, cls: type) -> None:
+    """The annotations of a class body: its fields, for many a decorator and metaclass."""
+    try:
+        annotations = dict(vars(cls).get("__annotations__") or (cls.__annotations__ if _is_late(cls) else {}))
+    except Exception:  # names that are not bound yet, where annotations are evaluated late
+        annotations = {}
+    reached: list[type] = []
+
+    def write(part: type) -> str:
+        if walk.is_user(part) and part is not cls:
+            reached.append(part)
+            return "user class"
+        return f"{part.__module__}.{part.__qualname__}"
+
+    if annotations:
+        lines = [f"{name}: {spelled(value, write)}" for name, value in annotations.items()]
+        node.own += b"\0".join(line.encode() for line in ["", *lines])
+    for part in reached:
+        walk.edge(node, "annotation", part)
+    function = _any_function(cls)
+    if function is not None:
+        resolver = Resolver(walk, node, function)
+        for reference in written_in(annotations):
+            resolver.resolve(reference._replace(guessed=True))
+
+
+def _is_late(cls: type) -> bool:
+    return "__annotate__" in vars(cls) or "__annotate_func__" in vars(cls)
+
+
+def _any_function(cls: type) -> types.FunctionType | None:
+    """A method of the class, in whose globals its annotations mean something."""
+    return next((entry for entry in vars(cls).values() if isinstance(entry, types.FunctionType)), None)
+
+
+def _enumeration(walk: Walk, node: Node, cls: enum.EnumMeta) -> None:
+    for name, member in cls.__members__.items():
+        walk.edge(node, name, member._value_, member)
+        own = [(key, part) for key, part in vars(member).items() if not key.startswith("_")]
+        for key, part in sorted(own):
+            walk.edge(node, f"{name}.{key}", part, member)
+        walk.watch.content(vars(member), f"the member {name} of {cls.__qualname__}")
+
+
+def _dataclass(walk: Walk, node: Node, cls: Any) -> None:
+    options = vars(cls).get("__dataclass_params__")
+    flags = tuple(bool(getattr(options, name, False)) for name in _DATACLASS_FLAGS)
+    walk.edge(node, "dataclass", flags)
+    fields = cls.__dataclass_fields__
+    walk.watch.size(fields, f"the fields of {cls.__qualname__}")
+    for name, part in fields.items():
+        walk.watch.item(fields, name, part, f"the field {name} of {cls.__qualname__}")
+        settings = tuple(getattr(part, flag) for flag in _FIELD_FLAGS)
+        kind = getattr(part._field_type, "name", "")
+        walk.edge(node, f"field {name}", (kind, *(None if isinstance(s, type) else bool(s) for s in settings)))
+        walk.edge(node, f"metadata of {name}", dict(part.metadata))
+        for setting in ("default", "default_factory"):
+            value = getattr(part, setting)
+            if value is not dataclasses.MISSING:
+                walk.watch.attribute(part, setting, value, f"the {setting} of {cls.__qualname__}.{name}")
+                walk.edge(node, f"{setting} of {name}", value, part)
+
+
+def _attrs(walk: Walk, node: Node, cls: Any) -> None:
+    for part in cls.__attrs_attrs__:
+        for setting in _ATTRS_PARTS:
+            value = getattr(part, setting, None)
+            if value is not None and type(value).__name__ != "_Nothing":
+                walk.edge(node, f"{setting} of {part.name}", value, part)
+
+
+def _place(node: Node, cls: type) -> None:
+    function = _any_function(cls)
+    if function is not None:
+        code = function.__code__
+        node.where = f"{code.co_filename}:{sources.line_of(code.co_filename, cls.__name__) or code.co_firstlineno}"
+
+
+EXPLORERS["class"] = explore_class

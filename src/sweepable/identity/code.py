@@ -1,0 +1,311 @@
+"""The identity of code: the version of a function, its guard, and how code within values is described."""
+
+from __future__ import annotations
+
+import abc
+import os
+import sys
+import threading
+import types
+import typing
+import weakref
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any
+
+# Each of these tells the walk about kinds of code.
+from sweepable.identity import classes, functions, origin, sources, wrappers
+from sweepable.identity.graph import Node, hashed
+from sweepable.identity.guard import Guard, Watch
+from sweepable.identity.origin import home_of, is_user_code
+from sweepable.identity.walk import Mode, Options, Walk
+from sweepable.model import CodeNode, CodeVersion
+
+__all__ = ["CodeIdentity", "describe", "home_of", "is_user_code"]
+
+_KINDS = (classes, functions, wrappers)
+#: So many described objects are remembered; the oldest make room.
+_REMEMBERED = 1024
+_REDUCTIONS = frozenset({"__reduce__", "__reduce_ex__", "__getstate__", "__getnewargs__", "__getnewargs_ex__"})
+_BARE_BASES = frozenset({object, abc.ABC, typing.Generic, typing.Protocol})
+
+
+class CodeIdentity:
+    """What the code of a function is, with all that it reaches.
+
+    Parameters
+    ----------
+    function : callable
+        The user's function. Its own defaults do not count: they are among its bound arguments.
+    track : sequence of str or module
+        Modules whose code counts as the user's, wherever they are installed.
+    ignore_globals : sequence of str
+        Names, as written in the code, that do not count.
+    packages : sequence of str
+        Packages whose installed version counts.
+    name : str, optional
+        What messages call the function.
+    """
+
+    def __init__(
+        self,
+        function: Callable[..., Any],
+        *,
+        track: Sequence[str | ModuleType] = (),
+        ignore_globals: Sequence[str] = (),
+        packages: Sequence[str] = (),
+        name: str | None = None,
+    ) -> None:
+        self.function = function
+        self.name = name or getattr(function, "__qualname__", type(function).__qualname__)
+        tracked = tuple(part.__name__ if isinstance(part, ModuleType) else part for part in track)
+        self._options = Options(tracked, frozenset(ignore_globals), tuple(packages))
+        self._lock = threading.RLock()
+        self._guard: Guard | None = None
+        self._version: CodeVersion | None = None
+        self._adopted: CodeVersion | None = None
+        plain = origin.underlying(function)
+        if plain is not None:
+            sources.remember(plain.__code__.co_filename, plain.__globals__)
+
+    def version(self) -> CodeVersion:
+        """The version of the code as it is now.
+
+        While nothing that it was made of has changed, this costs a recheck by identity; else the code is walked
+        again.
+        """
+        guard, version = self._guard, self._version
+        if guard is not None and version is not None and guard.holds(self.function):
+            return version
+        with self._lock:
+            return self._examine()
+
+    def unchanged(self) -> str | None:
+        """Whether the code is still what `version` last returned: None, or a sentence that says what changed.
+
+        Asked after a run: a run that changes what it depends on has no result that another could be served.
+        """
+        guard, before = self._guard, self._version
+        if guard is None or before is None or guard.holds(self.function):
+            return None
+        with self._lock:
+            broken = guard.broken(self.function) or "something it depends on"
+            after = self._examine()
+        if after.digest == before.digest:
+            return None
+        what = _difference(before, after) or broken
+        return f"{self.name} depends on {what}, which changed while it ran"
+
+    def adopt(self, version: CodeVersion) -> str | None:
+        """Take over the version that another process found, if the code here is the same.
+
+        Parameters
+        ----------
+        version : CodeVersion
+            Of the process that asks; it may have sources that this one has not.
+
+        Returns
+        -------
+        str or None
+            None if the byte code and all values are the same: `version` then returns this very version. Else the
+            first thing that differs.
+        """
+        with self._lock:
+            here = self._examine()
+            if here.fingerprint != version.fingerprint:
+                return _disagreement(version, here)
+            self._adopted = self._version = version
+        return None
+
+    def _examine(self) -> CodeVersion:
+        watch = Watch(self.function, _is_plain)
+        walk, mode = _walk(self.function, self._options, watch, bound=True)
+        guard = walk.watch.guard()
+        mirror = Walk(self.function, self._options, Mode(by_tree=False, keep=mode.keep), bound=True)
+        version = _version_of(walk, mirror, self._options)
+        for known in (self._adopted, self._version):
+            if known is not None and (known.digest, known.fingerprint) == (version.digest, version.fingerprint):
+                version = known
+        adopted = self._adopted
+        if adopted is not None and adopted.fingerprint == version.fingerprint:
+            version = adopted
+        self._guard, self._version = guard, version
+        return version
+
+
+def _walk(root: object, options: Options, watch: Watch, *, bound: bool) -> tuple[Walk, Mode]:
+    """Walk by syntax trees; once more, with docstrings and annotations, if code that is reached may read them."""
+    mode = Mode()
+    walk = Walk(root, options, mode, watch, bound=bound)
+    if walk.findings.reads_docs:
+        mode = Mode(keep=True)
+        walk = Walk(root, options, mode, Watch(root, _is_plain), bound=bound)
+    return walk, mode
+
+
+def _is_plain(cls: type) -> bool:
+    """Whether all that instances of a class hold are attributes."""
+    return all(
+        base in _BARE_BASES or (is_user_code(base) and _REDUCTIONS.isdisjoint(vars(base)) and _is_python(base))
+        for base in cls.__mro__
+    ) and not is_described(cls)
+
+
+def is_described(cls: type) -> bool:
+    """Whether instances of a class are sweepable's own kinds of values."""
+    return any(hasattr(cls, mark) for mark in ("__sweepable_digest__", "__sweepable_calls__"))
+
+
+def _is_python(cls: type) -> bool:
+    return "__module__" in vars(cls) and bool(cls.__flags__ & (1 << 9))
+
+
+def _version_of(walk: Walk, mirror: Walk, options: Options) -> CodeVersion:
+    """What a walk found, and what it found by byte code, as one version."""
+    digest, fingerprint = walk.root.digest, mirror.root.digest
+    named = tuple(f"{package}=={_installed(package)}" for package in options.packages)
+    if named:
+        digest, fingerprint = (hashed(part, *(name.encode() for name in named)) for part in (digest, fingerprint))
+    return CodeVersion(
+        digest.hex(),
+        fingerprint.hex(),
+        tuple(_nodes(walk, mirror)),
+        tuple(sorted(walk.findings.packages)),
+        tuple(walk.findings.untracked),
+    )
+
+
+def _nodes(walk: Walk, mirror: Walk) -> Iterator[CodeNode]:
+    numbers = {node: number for number, node in enumerate(walk.nodes)}
+    mirrored: dict[int, list[Node]] = {}
+    for node in mirror.nodes:
+        mirrored.setdefault(id(node.value), []).append(node)
+    for node in walk.nodes:
+        twins = mirrored.get(id(node.value), [])
+        twin = next((other for other in twins if set(other.names) & set(node.names)), None)
+        yield CodeNode(
+            tuple(node.names),
+            node.kind,
+            node.alone().hex(),
+            twin.alone().hex() if twin else "",
+            node.summary,
+            node.where,
+            tuple(dict.fromkeys(numbers[target] for target in node.targets())),
+        )
+
+
+def _installed(package: str) -> str:
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return str(getattr(sys.modules.get(package), "__version__", "not installed"))
+
+
+def _difference(before: CodeVersion, after: CodeVersion) -> str | None:
+    """The first node by which two versions differ, as one would speak of it."""
+    now = {name: node for node in reversed(after.nodes) for name in node.names}
+    for node in before.nodes:
+        other = now.get(node.names[0]) if node.names else None
+        if other is not None and other.digest != node.digest:
+            return _spoken(node)
+    return None
+
+
+def _spoken(node: CodeNode) -> str:
+    what = {"class": "the class", "function": "the function", "value": "the value of"}.get(node.kind, "")
+    return f"{what} {node.names[0]}{_at(node)}".strip()
+
+
+def _at(node: CodeNode) -> str:
+    return f" ({os.path.basename(node.where)})" if node.where else ""
+
+
+def _disagreement(there: CodeVersion, here: CodeVersion) -> str:
+    """The first node that is another one in another process."""
+    mine: dict[str, list[CodeNode]] = {}
+    for node in here.nodes:
+        for name in node.names:
+            mine.setdefault(name, []).append(node)
+    for node in there.nodes:
+        found = [other for name in node.names for other in mine.get(name, ()) if other.fingerprint]
+        if not node.fingerprint or not found or any(other.fingerprint == node.fingerprint for other in found):
+            continue
+        shown = _compared(node, found[0])
+        return f"{node.names[0]}{_at(node)}: {shown}"
+    return "what the code refers to is not the same here and there"
+
+
+def _compared(there: CodeNode, here: CodeNode) -> str:
+    if "function" in (there.kind, here.kind) or there.summary == here.summary:
+        return "other code there than here" if there.kind == "function" else "another value there than here"
+    return f"{there.summary} there, {here.summary} here"
+
+
+# What Encoder is given: code met within arguments.
+
+
+@dataclass(slots=True)
+class _Described:
+    """An object whose identity is remembered as long as it lives and its guard holds."""
+
+    reference: weakref.ref[Any]
+    digest: bytes
+    guard: Guard
+
+
+_described: dict[object, _Described] = {}
+_packaged: weakref.WeakKeyDictionary[type, bytes] = weakref.WeakKeyDictionary()
+_describing = threading.RLock()
+
+
+def describe(value: object, path: str) -> bytes:
+    """What counts of a function, class, partial, method or module that is met within a value.
+
+    Parameters
+    ----------
+    value : object
+    path : str
+        Where it was met, for messages.
+
+    Returns
+    -------
+    bytes
+        The digest of its code with all that it reaches; the name, for what belongs to a package.
+    """
+    if isinstance(value, type):
+        name = _packaged.get(value)
+        if name is not None:
+            return name
+    mark = _mark(value)
+    known = _described.get(mark)
+    anchor = value.__self__ if isinstance(value, types.MethodType) else value
+    if known is not None and known.reference() is anchor and known.guard.holds(value):
+        return known.digest
+    return _describe_anew(value, anchor, mark)
+
+
+def _mark(value: object) -> object:
+    """Bound methods are made anew each time they are asked for."""
+    if isinstance(value, types.MethodType):
+        return id(value.__func__), id(value.__self__)
+    return id(value)
+
+
+def _describe_anew(value: object, anchor: object, mark: object) -> bytes:
+    walk, _ = _walk(value, Options(), Watch(value, _is_plain), bound=False)
+    digest = walk.root.digest
+    if isinstance(value, type) and walk.root.kind == "package":
+        _packaged[value] = digest
+        return digest
+    try:
+        reference = weakref.ref(anchor, lambda gone: _described.pop(mark, None) and None)
+    except TypeError:
+        return digest
+    with _describing:
+        while len(_described) >= _REMEMBERED:
+            _described.pop(next(iter(_described)))
+        _described[mark] = _Described(reference, digest, walk.watch.guard())
+    return digest

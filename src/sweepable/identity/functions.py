@@ -1,0 +1,367 @@
+"""Functions as nodes: their body, and what its names refer to."""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import importlib
+import importlib.util
+import inspect
+import os
+import sys
+import types
+from types import FunctionType, ModuleType
+from typing import Any
+
+from sweepable.identity import bytecode, origin, references, sources
+from sweepable.identity.annotations import spelled
+from sweepable.identity.graph import Node
+from sweepable.identity.references import Reference, Source
+from sweepable.identity.sources import Located
+from sweepable.identity.syntax import Form, docstring
+from sweepable.identity.walk import EXPLORERS, Walk
+
+_PYTHON = f"python {sys.version_info.major}.{sys.version_info.minor}".encode()
+#: Names that every module has.
+_MODULE_NAMES = frozenset(
+    "__name__ __doc__ __package__ __loader__ __spec__ __file__ __cached__ __builtins__ __path__ __annotations__ "
+    "__warningregistry__ __annotate__ __conditional_annotations__".split()
+)
+_NOTEBOOK_NAMES = frozenset("In Out exit quit get_ipython open _ __ ___ _i _ii _iii _oh _dh _ih".split())
+_MISSING = object()
+
+
+def explore_function(walk: Walk, node: Node) -> None:
+    """A function counts by its body, its defaults, and all that its names refer to."""
+    function = node.value
+    assert isinstance(function, FunctionType)
+    watch, label = walk.watch, function.__qualname__
+    watch.attribute(function, "__code__", function.__code__, f"the code of {label}")
+    found = _body(walk, node, function)
+    walk.findings.reads_docs |= found.reads_docs
+    for ending in found.notes:
+        walk.findings.note(f"{label} {ending}")
+    resolver = Resolver(walk, node, function)
+    for reference in found.found:
+        resolver.resolve(reference)
+    resolver.closure()
+    if found.whole:
+        explore_namespace(walk, node, function.__globals__)
+    if function is not walk.bound:
+        _defaults(walk, node, function)
+    if "__wrapped__" in vars(function):
+        wrapped = vars(function)["__wrapped__"]
+        watch.attribute(function, "__wrapped__", wrapped, f"the function that {label} wraps")
+        walk.edge(node, "__wrapped__", wrapped, function)
+
+
+def _body(walk: Walk, node: Node, function: FunctionType) -> references.References:
+    code = function.__code__
+    node.where = f"{code.co_filename}:{code.co_firstlineno}"
+    located = sources.locate(code, function.__globals__) if walk.mode.by_tree else None
+    if located is None:
+        node.own = _body_by_code(walk, function)
+        if walk.mode.by_tree:
+            walk.findings.note(
+                f"{function.__qualname__} counts by its byte code, so by the Python version too: "
+                f"no source at hand compiles to the code that runs"
+            )
+        return references.of_code(code)
+    node.summary = located.text
+    form = Form(located.node, _Ours(walk, function, located).is_ours, walk.mode.keep)
+    node.own = b"tree" + form.serialise() + _docs(walk, function, located)
+    return references.of_tree(form, code)
+
+
+def _body_by_code(walk: Walk, function: FunctionType) -> bytes:
+    docs = (function.__doc__ or "") if walk.mode.keep else ""
+    annotations = [f"{name}: {spelled(value, _class_name)}" for name, value in _annotations(function).items()]
+    return b"\0".join(
+        [b"code", _PYTHON, bytecode.normal(function.__code__), "\n".join([*annotations, "", docs]).encode()]
+    )
+
+
+def _annotations(function: FunctionType) -> dict[str, object]:
+    try:
+        return dict(function.__annotations__)
+    except Exception:  # names that are not bound yet, where annotations are evaluated late
+        return {}
+
+
+def _class_name(cls: type) -> str:
+    return cls.__qualname__
+
+
+def _docs(walk: Walk, function: FunctionType, located: Located) -> bytes:
+    """The docstring, where code that is reached reads docstrings and it is not the one in the source."""
+    own = inspect.cleandoc(function.__doc__ or "")
+    return own.encode() if walk.mode.keep and own != docstring(located.node) else b""
+
+
+def _defaults(walk: Walk, node: Node, function: FunctionType) -> None:
+    """The live values of the defaults of a helper."""
+    label = function.__qualname__
+    watch, positional, named = walk.watch, function.__defaults__, function.__kwdefaults__
+    watch.attribute(function, "__defaults__", positional, f"the defaults of {label}")
+    watch.attribute(function, "__kwdefaults__", named, f"the defaults of {label}")
+    code = function.__code__
+    parameters = code.co_varnames[: code.co_argcount][-len(positional or ()) or code.co_argcount :]
+    for name, value in zip(parameters, positional or (), strict=False):
+        walk.edge(node, f"{name}=", value, positional)
+    if named:
+        watch.content(named, f"the defaults of {label}")
+    for name, value in sorted((named or {}).items()):
+        walk.edge(node, f"{name}=", value, named)
+
+
+class _Ours:
+    """Tells sweepable's own decorators from others."""
+
+    def __init__(self, walk: Walk, function: FunctionType, located: Located) -> None:
+        self._function = function
+        self._is_cached = id(function) in walk.cached or function is walk.bound
+        decorators = [] if isinstance(located.node, ast.Lambda) else located.node.decorator_list
+        self._outermost = decorators[0] if decorators else None
+
+    def is_ours(self, decorator: ast.expr) -> bool:
+        """Whether a decorator is one of sweepable's own."""
+        target: ast.expr = decorator
+        while isinstance(target, ast.Call):
+            target = target.func
+        value = self._value(target)
+        if value is _MISSING:  # bound where the function was defined, and out of reach by now
+            return decorator is self._outermost and self._is_cached
+        return origin.is_ours(value)
+
+    def _value(self, target: ast.expr) -> object:
+        if isinstance(target, ast.Attribute):
+            owner = self._value(target.value)
+            known = isinstance(owner, ModuleType | type) or origin.is_ours(owner)
+            return getattr(owner, target.attr, _MISSING) if known else _MISSING if owner is _MISSING else None
+        if not isinstance(target, ast.Name):
+            return None
+        namespace = self._function.__globals__
+        return namespace.get(target.id, getattr(builtins, target.id, _MISSING))
+
+
+class Resolver:
+    """Finds what the names within one function are bound to, and notes the bindings.
+
+    Parameters
+    ----------
+    walk : Walk
+    node : Node
+        Gets the edges.
+    function : function
+        In whose globals and closure names are looked up.
+    """
+
+    def __init__(self, walk: Walk, node: Node, function: FunctionType) -> None:
+        self._walk = walk
+        self._node = node
+        self._function = function
+        self._globals = function.__globals__
+        self._free = {name: at for at, name in enumerate(function.__code__.co_freevars)}
+        self._met: set[str] = set()
+
+    def resolve(self, reference: Reference) -> None:
+        """Follow one reference."""
+        if self._is_ignored(reference):
+            return
+        if reference.source is not None:
+            self._imported(reference, reference.source)
+        elif reference.name in self._free:
+            self._cell(reference)
+        else:
+            self._global(reference)
+
+    def closure(self) -> None:
+        """Follow the closure variables that the body's own names have not led to."""
+        for name in self._free:
+            if name not in self._met:
+                self._cell(Reference(name))
+
+    def _is_ignored(self, reference: Reference) -> bool:
+        written = ""
+        for part in (reference.name, *reference.attributes):
+            written = f"{written}.{part}" if written else part
+            if written in self._walk.options.ignored:
+                return True
+        return False
+
+    def _cell(self, reference: Reference) -> None:
+        if reference.name in self._walk.options.ignored:
+            return
+        self._met.add(reference.name)
+        at = self._free[reference.name]
+        assert self._function.__closure__ is not None
+        cell = self._function.__closure__[at]
+        try:
+            value = cell.cell_contents
+        except ValueError:
+            self._walk.watch.empty(cell, f"the variable {reference.name} of {self._function.__qualname__}")
+            self._walk.absent(self._node, reference.name)
+            return
+        what = f"the variable {reference.name} of {self._function.__qualname__}"
+        self._walk.watch.cell(self._function, at, value, what)
+        self._follow(value, reference, reference.name, cell)
+
+    def _global(self, reference: Reference) -> None:
+        name, watch = reference.name, self._walk.watch
+        if name in self._globals:
+            watch.item(self._globals, name, self._globals[name], f"the global {name}")
+            self._follow(self._globals[name], reference, name, self._globals)
+            return
+        if reference.guessed and not hasattr(builtins, name):
+            watch.lacks(self._globals, name, f"the global {name}")
+            return
+        watch.lacks(self._globals, name, f"the global {name}")
+        if not hasattr(builtins, name):
+            watch.lacks(vars(builtins), name, f"the builtin {name}")
+            self._walk.absent(self._node, name)
+        elif self._walk.is_user(value := getattr(builtins, name)) and not isinstance(value, type | ModuleType):
+            watch.item(vars(builtins), name, value, f"the builtin {name}")
+            self._follow(value, reference, name, builtins)
+
+    def _follow(self, value: object, reference: Reference, name: str, holder: object) -> None:
+        """Follow attributes as far as they are bound in user modules, or set on functions."""
+        attributes = list(reference.attributes)
+        while attributes:
+            value = self._walk.unwrapped(value) if not isinstance(value, ModuleType) else value
+            if isinstance(value, ModuleType) and self._walk.is_user(value) and not origin.is_ours(value):
+                namespace: dict[str, Any] = vars(value)
+            elif isinstance(value, FunctionType) and attributes[0] in vars(value):
+                self._walk.edge(self._node, name, value, holder)
+                namespace = vars(value)
+            else:
+                break
+            step = attributes.pop(0)
+            name, holder = f"{name}.{step}", namespace
+            if step not in namespace:
+                self._missing(value, step, name, reference.guessed)
+                return
+            self._walk.watch.item(namespace, step, namespace[step], f"the global {name}")
+            value = namespace[step]
+        if reference.guessed and isinstance(value, ModuleType):
+            return
+        self._walk.edge(self._node, name, value, holder)
+        self._place(name, holder)
+
+    def _missing(self, owner: object, step: str, name: str, guessed: bool) -> None:
+        watch, namespace = self._walk.watch, vars(owner)
+        watch.lacks(namespace, step, f"the global {name}")
+        submodule = sys.modules.get(f"{getattr(owner, '__name__', '')}.{step}")
+        if submodule is not None:
+            self._walk.edge(self._node, name, submodule, namespace)
+        elif "__getattr__" in namespace and not guessed:
+            watch.item(namespace, "__getattr__", namespace["__getattr__"], f"{name}")
+            self._walk.edge(self._node, f"{name} (__getattr__)", namespace["__getattr__"], namespace)
+        elif not guessed:
+            self._walk.absent(self._node, name)
+
+    def _place(self, name: str, holder: object) -> None:
+        """Where a constant is bound, for messages."""
+        target = self._node.edges[-1][1] if self._node.edges else None
+        if target is None or target.where or target.kind != "value" or not isinstance(holder, dict):
+            return
+        file = holder.get("__file__") or (
+            self._function.__code__.co_filename if holder is self._function.__globals__ else None
+        )
+        if isinstance(file, str) and (line := sources.line_of(file, name.rpartition(".")[2])):
+            target.where = f"{file}:{line}"
+
+    def _imported(self, reference: Reference, source: Source) -> None:
+        name = _absolute(source, self._globals)
+        if name is None:
+            self._walk.findings.note(f"{self._function.__qualname__} imports {source.module or '.'} relative to nothing")
+            return
+        module = load(self._walk, name)
+        if not isinstance(module, ModuleType):
+            self._node.edges.append((reference.name, _package_node(self._walk, name, module)))
+            return
+        if source.member is None:
+            self._follow(module, reference, reference.name, sys.modules)
+            return
+        if not hasattr(module, source.member) and self._walk.is_user(module):
+            load(self._walk, f"{name}.{source.member}")
+        chain = (source.member, *reference.attributes)
+        if self._walk.is_user(module):
+            self._follow(module, Reference(reference.name, chain), name, sys.modules)
+        else:
+            self._follow(getattr(module, source.member, None), reference, reference.name, module)
+
+
+def _absolute(source: Source, namespace: dict[str, Any]) -> str | None:
+    if not source.level:
+        return source.module
+    package = namespace.get("__package__")
+    if not isinstance(package, str):
+        name = str(namespace.get("__name__", ""))
+        package = name if "__path__" in namespace else name.rpartition(".")[0]
+    try:
+        return importlib.util.resolve_name("." * source.level + source.module, package)
+    except (ImportError, ValueError):
+        return None
+
+
+def load(walk: Walk, name: str) -> ModuleType | str:
+    """A module that a body imports: itself if it is loaded or the user's, else where it comes from.
+
+    The user's own is imported, as the function would import it; a package's is not.
+    """
+    known = sys.modules.get(name)
+    if isinstance(known, ModuleType):
+        return known
+    if not _is_local(walk, name):
+        return "package"
+    try:
+        return importlib.import_module(name)
+    except Exception as error:  # the function may well expect that
+        walk.findings.note(f"the module {name}, imported in a body, cannot be imported ({error!r})")
+        return "missing"
+
+
+def _is_local(walk: Walk, name: str) -> bool:
+    if any(name == tracked or name.startswith(f"{tracked}.") for tracked in walk.options.track):
+        return True
+    top = name.partition(".")[0]
+    if top in sys.stdlib_module_names or top == origin.OWN_NAME:
+        return False
+    if isinstance(loaded := sys.modules.get(top), ModuleType):
+        return walk.is_user(loaded)
+    try:
+        spec = importlib.util.find_spec(top)
+    except (ImportError, ValueError, AttributeError):
+        return False
+    places = [spec.origin, *(spec.submodule_search_locations or ())] if spec else []
+    return any(origin.file_kind(os.fspath(place)) == "user" for place in places if place)
+
+
+def _package_node(walk: Walk, name: str, kind: str) -> Node:
+    if kind == "package":
+        walk.package(name)
+    marker = types.SimpleNamespace(name=name, kind=kind)
+    node = Node(kind, marker, names=[name], own=f"{kind} module {name}".encode())
+    walk.nodes.append(node)
+    return node
+
+
+def explore_namespace(walk: Walk, node: Node, namespace: dict[str, Any]) -> None:
+    """Every name of a module: for code that uses a module as a whole."""
+    walk.watch.size(namespace, f"the names of the module {namespace.get('__name__')}")
+    prefix = f"{namespace.get('__name__')}."
+    for name in sorted(key for key in namespace if isinstance(key, str)):
+        label = name if namespace.get("__name__") in ("__main__", "__mp_main__") else prefix + name
+        if name in _MODULE_NAMES or {name, label} & walk.options.ignored or _is_notebooks(namespace, name):
+            continue
+        walk.watch.item(namespace, name, namespace[name], f"the global {label}")
+        walk.edge(node, name, namespace[name], namespace)
+
+
+def _is_notebooks(namespace: dict[str, Any], name: str) -> bool:
+    """Whether a name is one that IPython keeps for itself."""
+    numbered = name.lstrip("_").lstrip("i").isdigit() and name.startswith("_")
+    return "get_ipython" in namespace and (name in _NOTEBOOK_NAMES or numbered)
+
+
+EXPLORERS["function"] = explore_function

@@ -1,0 +1,305 @@
+"""The guard of a version: a generated function that rechecks, by identity, all that the version was made of."""
+
+from __future__ import annotations
+
+import functools
+import types
+from collections import OrderedDict, defaultdict, deque
+from collections.abc import Callable, Iterable, Mapping, Sized
+from operator import is_
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from sweepable.errors import UndigestibleError
+from sweepable.identity.values import Encoder, is_frozen
+
+#: Arrays up to this size are compared byte by byte; larger ones by digest.
+_SMALL = 64 * 1024
+#: So many checks make one generated statement.
+_STATEMENT = 100
+
+Check: TypeAlias = tuple[str, str]
+
+
+class Guard:
+    """Tells whether everything that a version was made of is still what it was.
+
+    Parameters
+    ----------
+    checks : list of (expression, what)
+        What holds while nothing has changed, and what it is about.
+    names : dict
+        The objects that the expressions name.
+    """
+
+    def __init__(self, checks: list[Check], names: dict[str, Any]) -> None:
+        self._checks = checks
+        self._names = names
+        self.holds: Callable[[object], bool] = _generated([expression for expression, _ in checks], names)
+
+    def broken(self, root: object) -> str | None:
+        """What has changed, in words; None while nothing has."""
+        for expression, what in self._checks:
+            try:
+                same = eval(expression, self._names, {"root": root})
+            except Exception:  # whatever cannot be looked up any more has changed
+                same = False
+            if not same:
+                return what
+        return None
+
+
+def _generated(expressions: list[str], names: dict[str, Any]) -> Callable[[object], bool]:
+    lines = ["def holds(root):", "    try:"]
+    for start in range(0, len(expressions), _STATEMENT):
+        joined = " and ".join(f"({part})" for part in expressions[start : start + _STATEMENT])
+        lines.append(f"        if not ({joined}): return False")
+    # Whatever cannot be looked up any more has changed; the walk that follows finds out how.
+    lines += ["        return True", "    except Exception:", "        return False"]
+    exec(compile("\n".join(lines), "<sweepable guard>", "exec"), names)
+    holds: Callable[[object], bool] = names.pop("holds")
+    return holds
+
+
+class Watch:
+    """Collects, during a walk, what its guard has to recheck.
+
+    Parameters
+    ----------
+    root : object
+        The object the walk begins at. The guard is given it anew each time, so as not to keep it alive.
+    is_plain : callable
+        Whether a class of instances is known to hold all their state in their attributes.
+    """
+
+    def __init__(self, root: object, is_plain: Callable[[type], bool]) -> None:
+        self._root = root
+        self._is_plain = is_plain
+        self._names: dict[str, Any] = dict(_HELPERS)
+        self._named: dict[int, str] = {}
+        self._seen: set[object] = set()
+        self._checks: list[Check] = []
+        self._watched: set[int] = set()
+
+    def guard(self) -> Guard:
+        """The guard over everything noted."""
+        return Guard(self._checks, self._names)
+
+    def item(self, mapping: Mapping[Any, Any], key: object, expected: object, what: str) -> None:
+        """A key of a namespace is bound to this very object."""
+        if self._first("item", mapping, key):
+            self._add(f"{self._name(mapping)}[{self._key(key)}] is {self._name(expected)}", what)
+
+    def lacks(self, mapping: Mapping[Any, Any], key: str, what: str) -> None:
+        """A namespace has no such key."""
+        if self._first("lacks", mapping, key):
+            self._add(f"{key!r} not in {self._name(mapping)}", what)
+
+    def size(self, mapping: Sized, what: str) -> None:
+        """A namespace has as many keys as now."""
+        if self._first("size", mapping, None):
+            self._add(f"len({self._name(mapping)}) == {len(mapping)}", what)
+
+    def entries(self, cls: type, what: str) -> None:
+        """The entries of a class are these very objects, and no more."""
+        if not self._first("entries", cls, None):
+            return
+        mapping = vars(cls)
+        # The root is not to be kept alive, so its entries are looked up through it.
+        name = "root.__dict__" if cls is self._root else self._name(mapping)
+        self._add(f"len({name}) == {len(mapping)}", what)
+        for key, value in mapping.items():
+            self._add(f"{name}[{key!r}] is {self._name(value)}", f"{what}.{key}")
+
+    def attribute(self, obj: object, name: str, expected: object, what: str) -> None:
+        """An attribute is this very object."""
+        if self._first("attribute", obj, name):
+            self._add(f"{self._name(obj)}.{name} is {self._name(expected)}", what)
+
+    def empty(self, cell: types.CellType, what: str) -> None:
+        """A closure variable is bound to nothing."""
+        if self._first("cell", cell, None):
+            self._add(f"is_empty({self._name(cell)})", what)
+
+    def cell(self, function: types.FunctionType, at: int, expected: object, what: str) -> None:
+        """A closure variable holds this very object."""
+        assert function.__closure__ is not None
+        if self._first("cell", function.__closure__[at], None):
+            if function is self._root:
+                self._add(f"root.__closure__[{at}].cell_contents is {self._name(expected)}", what)
+            else:
+                self._add(f"{self._name(function.__closure__[at])}.cell_contents is {self._name(expected)}", what)
+
+    def content(self, value: object, what: str) -> None:
+        """A value's content, however deep, stays what it is. What cannot change needs no check."""
+        stack = [(value, what)]
+        while stack:
+            part, path = stack.pop()
+            if id(part) in self._watched or _is_leaf(part):
+                continue
+            self._watched.add(id(part))
+            self._name(part)  # kept, so that its id stays its own
+            stack.extend(self._parts(part, path))
+
+    def _parts(self, value: Any, what: str) -> Iterable[tuple[object, str]]:
+        """Check what a value holds; return what has to be watched within it."""
+        kind = type(value)
+        if kind in (tuple, frozenset):
+            return [(part, what) for part in value]
+        if kind in (list, deque):
+            return self._sequence(value, what)
+        if kind in (dict, OrderedDict, defaultdict):
+            return self._mapping(value, what)
+        if kind is set:
+            return self._set(value, what)
+        if kind is np.ndarray and not value.dtype.hasobject and value.nbytes <= _SMALL:
+            return self._array(value, what)
+        if kind is types.SimpleNamespace or self._is_plain(kind):
+            return self._instance(value, what)
+        return self._digested(value, what)
+
+    def _sequence(self, value: list[Any] | deque[Any], what: str) -> Iterable[tuple[object, str]]:
+        name, parts = self._name(value), tuple(value)
+        self._add(f"len({name}) == {len(parts)} and all(map(is_, {name}, {self._name(parts)}))", what)
+        return [(part, f"{what}[{at}]") for at, part in enumerate(parts)]
+
+    def _mapping(self, value: dict[Any, Any], what: str) -> Iterable[tuple[object, str]]:
+        self._same_items(value, what)
+        if isinstance(value, defaultdict):
+            self.attribute(value, "default_factory", value.default_factory, what)
+        named = [(part, f"{what}[{key!r}]" if type(key) is str else what) for key, part in value.items()]
+        return [*named, *((key, what) for key in value)]
+
+    def _same_items(self, value: dict[Any, Any], what: str) -> None:
+        name, keys, values = self._name(value), tuple(value), tuple(value.values())
+        same_keys = f"all(map(is_, {name}, {self._name(keys)}))"
+        same_values = f"all(map(is_, {name}.values(), {self._name(values)}))"
+        self._add(f"len({name}) == {len(keys)} and {same_keys} and {same_values}", what)
+
+    def _set(self, value: set[Any], what: str) -> Iterable[tuple[object, str]]:
+        members = tuple(value)
+        self._name(members)
+        ids = frozenset(map(id, members))
+        self._add(f"set(map(id, {self._name(value)})) == {self._name(ids)}", what)
+        return [(part, what) for part in members]
+
+    def _array(self, value: np.ndarray[Any, Any], what: str) -> Iterable[tuple[object, str]]:
+        name = self._name(value)
+        kept = f"{name}.dtype is {self._name(value.dtype)} and {name}.shape == {value.shape}"
+        self._add(f"{kept} and {name}.tobytes() == {self._name(value.tobytes())}", what)
+        return []
+
+    def _instance(self, value: Any, what: str) -> Iterable[tuple[object, str]]:
+        name = self._name(value)
+        self._add(f"type({name}) is {self._name(type(value))}", what)
+        parts: list[tuple[object, str]] = []
+        if hasattr(value, "__dict__"):
+            own = vars(value)
+            self._add(f"{name}.__dict__ is {self._name(own)}", what)
+            self._same_items(own, what)
+            parts += [(part, f"{what}.{key}") for key, part in own.items()]
+        for slot, part in _slots(value):
+            # Through the descriptor: a property of that name may hide the slot.
+            self._add(f"held({self._name(slot)}, {name}) is {self._name(part)}", f"{what}.{slot.__name__}")
+            parts.append((part, f"{what}.{slot.__name__}"))
+        return parts
+
+    def _digested(self, value: object, what: str) -> Iterable[tuple[object, str]]:
+        try:
+            before, kept = _fingerprint(value)
+        except UndigestibleError:  # then the walk takes it apart, and watches its parts
+            return []
+
+        def same() -> bool:
+            return _fingerprint(value)[0] == before
+
+        self._name(kept)
+
+        self._add(f"{self._name(same)}()", what)
+        return []
+
+    def _first(self, kind: str, holder: object, key: object) -> bool:
+        # The holder is kept by the check that follows, so that its id stays its own.
+        mark = (kind, id(holder), key if isinstance(key, str) else id(key))
+        if mark in self._seen:
+            return False
+        self._seen.add(mark)
+        return True
+
+    def _add(self, expression: str, what: str) -> None:
+        self._checks.append((expression, what))
+
+    def _key(self, key: object) -> str:
+        return repr(key) if type(key) is str else self._name(key)
+
+    def _name(self, obj: object) -> str:
+        if obj is self._root:
+            return "root"
+        if obj is None or obj is True or obj is False:
+            return repr(obj)
+        name = self._named.get(id(obj))
+        if name is None:
+            name = self._named[id(obj)] = f"o{len(self._named)}"
+            self._names[name] = obj
+        return name
+
+
+_LEAVES = frozenset(
+    {type(None), bool, int, float, complex, str, bytes, range, type(...), type(NotImplemented)}
+    | {types.FunctionType, types.BuiltinFunctionType, types.MethodType, types.ModuleType}
+    | {functools.partial, functools.partialmethod, staticmethod, classmethod, property, functools.cached_property}
+    | {type(functools.lru_cache(len)), functools.singledispatchmethod}
+)
+_OURS = ("__sweepable_cached__", "__sweepable_upstream__", "__sweepable_key__")
+
+
+def _is_leaf(value: object) -> bool:
+    """Whether a value needs no watching: it cannot change, or it is code, which is watched as such."""
+    kind = type(value)
+    return (
+        kind in _LEAVES
+        or issubclass(kind, type)
+        or any(getattr(kind, mark, False) for mark in _OURS)
+        or is_frozen(value)
+    )
+
+
+def _fingerprint(value: object) -> tuple[bytes, list[object]]:
+    """The content of a value, with the code within it told by identity (it is watched as such), and that code."""
+    kept: list[object] = []
+
+    def describe(code: object, path: str) -> bytes:
+        parts = (code.__func__, code.__self__) if isinstance(code, types.MethodType) else (code,)
+        kept.extend(parts)  # so that no other object is given their ids
+        return repr([id(part) for part in parts]).encode()
+
+    return Encoder(describe).encode(value), kept
+
+
+def _is_empty(cell: types.CellType) -> bool:
+    try:
+        cell.cell_contents  # noqa: B018
+    except ValueError:
+        return True
+    return False
+
+
+def _slots(value: object) -> list[tuple[types.MemberDescriptorType, object]]:
+    """The slots of an instance with what they hold."""
+    entries = [entry for cls in type(value).__mro__ for entry in vars(cls).values()]
+    return [(entry, _held(entry, value)) for entry in entries if isinstance(entry, types.MemberDescriptorType)]
+
+
+def _held(slot: types.MemberDescriptorType, value: object) -> object:
+    """What a slot holds; this function itself where it holds nothing."""
+    try:
+        return slot.__get__(value)
+    except AttributeError:
+        return _held
+
+
+_HELPERS: dict[str, Any] = {
+    "len": len, "all": all, "map": map, "is_": is_, "set": set, "id": id, "type": type, "held": _held,
+    "is_empty": _is_empty,
+}  # fmt: skip

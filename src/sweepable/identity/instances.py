@@ -1,0 +1,156 @@
+"""Owns the encoding of instances: class, constructor's arguments, attributes by name, content of what they extend."""
+
+from __future__ import annotations
+
+import copyreg
+import types
+from collections.abc import Iterable
+from contextlib import suppress
+from operator import itemgetter
+from typing import Any
+
+from sweepable.identity.parts import ATTRIBUTE, INDEX, KEY, NAME, PART, Handler, Walk, encode_scalar, size, text
+
+#: What makes an instance of nothing but its class.
+_NEW = getattr(copyreg, "__newobj__")  # noqa: B009 - the type stubs do not know it
+_REDUCTIONS = frozenset({"__reduce__", "__reduce_ex__", "__getstate__"})
+#: attrs keeps the hash of an instance here; it differs from process to process.
+_CACHED_HASH = "_attrs_cached_hash"
+
+
+def instance(walk: Walk, value: Any) -> bytes:
+    """Encode any instance by its class and what `copy` and `pickle` would make it of."""
+    return b"I" + walk.described(type(value)) + _taken_apart(walk, value)
+
+
+def subclass(kind: type, base: type, handler: Handler) -> Handler:
+    """The handler of a class that extends one with a handler: class, content, and what the class adds to it."""
+
+    def extended(walk: Walk, value: Any) -> bytes:
+        return b"u" + walk.described(kind) + handler(walk, value) + attributes(walk, value, base)
+
+    def reduced(walk: Walk, value: Any) -> bytes:
+        return b"U" + walk.described(kind) + handler(walk, value) + _taken_apart(walk, value)
+
+    return reduced if _customises_reduction(kind, base) else extended
+
+
+def _customises_reduction(kind: type, base: type) -> bool:
+    """Whether the class itself says what its state is."""
+    return any(not _REDUCTIONS.isdisjoint(vars(above)) for above in _above(kind, base))
+
+
+def _above(kind: type, base: type) -> Iterable[type]:
+    mro = kind.__mro__
+    return mro[: mro.index(base)]
+
+
+def attributes(walk: Walk, value: Any, base: type = object) -> bytes:
+    """Encode the attributes of an instance, and its slots of classes above ``base``, by name."""
+    found = list(getattr(value, "__dict__", {}).items())
+    for above in _above(type(value), base):
+        for name, slot in vars(above).items():
+            if type(slot) is types.MemberDescriptorType:
+                with suppress(AttributeError):  # a slot not filled
+                    found.append((name, slot.__get__(value)))
+    return fields(walk, found)
+
+
+def fields(walk: Walk, found: Iterable[tuple[Any, Any]]) -> bytes:
+    """Encode named values, sorted by name."""
+    parts = [
+        (encode_scalar(name) or walk.child(name, NAME, at), name, value)
+        for at, (name, value) in enumerate(found)
+        if name != _CACHED_HASH
+    ]
+    parts.sort(key=itemgetter(0))
+    joined = [b"o", size(len(parts))]
+    for name_part, name, value in parts:
+        joined.append(name_part)
+        joined.append(encode_scalar(value) or walk.child(value, ATTRIBUTE, name))
+    return b"".join(joined)
+
+
+def _taken_apart(walk: Walk, value: Any) -> bytes:
+    """Encode what an instance reduces to."""
+    reduced = _reduced(walk, value)
+    if isinstance(reduced, str):  # a global, by its name; its content may still differ
+        return b"g" + text(reduced) + attributes(walk, value)
+    if not isinstance(reduced, tuple) or not 2 <= len(reduced) <= 6:
+        raise walk.refusal(value, "its __reduce__ gives neither a str nor a tuple")
+    parts: list[Any] = [*reduced, None, None, None, None]
+    make, arguments, state, members, pairs, setter = parts[:6]
+    return b"".join(
+        (
+            _made(walk, type(value), make, arguments),
+            _state(walk, value, state),
+            _members(walk, members),
+            _pairs(walk, pairs),
+            walk.child(setter, PART),
+        )
+    )
+
+
+def _reduced(walk: Walk, value: Any) -> Any:
+    reducer = copyreg.dispatch_table.get(type(value))
+    try:
+        return value.__reduce_ex__(4) if reducer is None else reducer(value)
+    except TypeError as error:
+        if "pickle" not in str(error):
+            raise
+        raise walk.refusal(value, str(error)) from error
+
+
+def _made(walk: Walk, kind: type, make: Any, arguments: Any) -> bytes:
+    """Encode the constructor and its arguments; the class itself is encoded already."""
+    if make is kind:
+        head = b"k"
+    elif make is _NEW and arguments[0] is kind:
+        head, arguments = b"n", arguments[1:]
+    else:
+        head = b"f" + walk.child(make, PART)
+    joined = [head, size(len(arguments))]
+    for argument in arguments:
+        joined.append(encode_scalar(argument) or walk.child(argument, PART))
+    return b"".join(joined)
+
+
+def _state(walk: Walk, value: Any, state: Any) -> bytes:
+    """Encode a state: by name where it is plainly the attributes, else as it is, order included."""
+    if state is None:
+        return b"-"
+    if _is_plain(type(value)):
+        plain, slots = state if isinstance(state, tuple) else (state, None)
+        return fields(walk, [*(plain or {}).items(), *(slots or {}).items()])
+    if type(state) is dict and _are_attributes(value, state):
+        return fields(walk, state.items())
+    return b"v" + walk.child(state, PART)
+
+
+def _is_plain(kind: type) -> bool:
+    """Whether the state is what `object` itself takes it to be."""
+    plain = all(getattr(kind, name) is getattr(object, name) for name in _REDUCTIONS)
+    return plain and kind not in copyreg.dispatch_table
+
+
+def _are_attributes(value: Any, state: dict[Any, Any]) -> bool:
+    """Whether a state is a choice of the instance's attributes, whose order means nothing."""
+    own = getattr(value, "__dict__", {})
+    return all(type(name) is str and name in own and own[name] is part for name, part in state.items())
+
+
+def _members(walk: Walk, members: Any) -> bytes:
+    if members is None:
+        return b"-"
+    joined = [encode_scalar(member) or walk.child(member, INDEX, at) for at, member in enumerate(members)]
+    return b"m" + size(len(joined)) + b"".join(joined)
+
+
+def _pairs(walk: Walk, pairs: Any) -> bytes:
+    if pairs is None:
+        return b"-"
+    joined = [b""]
+    for at, (key, member) in enumerate(pairs):
+        joined.append(encode_scalar(key) or walk.child(key, NAME, at))
+        joined.append(encode_scalar(member) or walk.child(member, KEY, key))
+    return b"p" + size(len(joined) // 2) + b"".join(joined)

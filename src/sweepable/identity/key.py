@@ -1,0 +1,63 @@
+"""The key of a call: one digest of the function's name, the version of its code and its arguments."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from blake3 import blake3
+
+# Part of every key: a change of what keys are made of makes a change here, never a clash.
+_FORMAT = b"sweepable call 1"
+
+
+def framed(part: bytes) -> bytes:
+    """`part` with its length before it, so that a sequence of parts reads in one way only."""
+    return len(part).to_bytes(8, "little") + part
+
+
+class KeyMaker:
+    """Makes the keys of one function's calls.
+
+    Parameters
+    ----------
+    name : str
+        The function's name.
+    parameters : sequence of str
+        The parameters that count, in the order in which their encodings are given.
+    """
+
+    __slots__ = ("_labels", "_name", "_prefix")
+
+    def __init__(self, name: str, parameters: Sequence[str]) -> None:
+        self._name = framed(_FORMAT) + framed(name.encode())
+        self._labels = [framed(parameter.encode()) for parameter in parameters]
+        # Version and prefix change together, in one assignment: threads may make keys at the same time.
+        self._prefix = ("", b"")
+
+    def key(self, version: str, encoded: Sequence[bytes], further: Iterable[tuple[str, str]] = ()) -> str:
+        """The key, as 64 hex digits.
+
+        Parameters
+        ----------
+        version : str
+            Digest of the code's version.
+        encoded : sequence of bytes
+            One encoding per parameter.
+        further : iterable of (str, str)
+            Names and keys of declared upstream calls that are no arguments.
+        """
+        known, prefix = self._prefix
+        if version != known:
+            prefix = self._name + framed(version.encode())
+            self._prefix = (version, prefix)
+        parts = [prefix]
+        for label, value in zip(self._labels, encoded, strict=True):
+            parts += (label, len(value).to_bytes(8, "little"), value)
+        for name, key in further:
+            parts += (framed(b"depends_on"), framed(name.encode()), framed(key.encode()))
+        return blake3(b"".join(parts)).hexdigest()
+
+
+def pinned_version(label: str) -> str:
+    """The version digest of code that its author has pinned by hand."""
+    return blake3(b"sweepable pinned version" + framed(label.encode())).hexdigest()

@@ -1,0 +1,175 @@
+"""Where code comes from: the user's own, the standard library's, a package's; and a function's home."""
+
+from __future__ import annotations
+
+import importlib.machinery
+import json
+import os
+import sys
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+from types import CodeType, FunctionType, ModuleType
+
+_OWN = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+OWN_NAME = __name__.partition(".")[0]
+_STDLIB = {os.path.dirname(os.path.abspath(os.__file__)), os.path.dirname(os.path.realpath(os.__file__))}
+STDLIB_NAMES = sys.stdlib_module_names
+_INSTALLED = ("site-packages", "dist-packages")
+_MAINS = ("__main__", "__mp_main__")
+_COMPILED = tuple(importlib.machinery.EXTENSION_SUFFIXES)
+
+
+def is_user_code(obj: object) -> bool:
+    """Whether a function, class or module is the user's own.
+
+    User code is what lies outside the standard library and site-packages (so editable installs count), what is
+    in ``__main__`` or a notebook, what was made by ``exec`` there, and packages installed from a local folder.
+    """
+    if isinstance(obj, ModuleType):
+        return _module_is_user(obj)
+    function = underlying(obj)
+    if function is not None:
+        return _code_is_user(function.__code__, function.__globals__)
+    cls = obj if isinstance(obj, type) else type(obj)
+    return _named_is_user(cls.__module__)
+
+
+def underlying(obj: object) -> FunctionType | None:
+    """The plain Python function within a function, method, partial, wrapper or dispatcher; None if there is none."""
+    for _ in range(100):
+        if isinstance(obj, FunctionType):
+            return obj
+        if isinstance(obj, type | ModuleType):
+            return None
+        obj = next(filter(None, (_of(obj, name) for name in ("__wrapped__", "py_func", "__func__", "func"))), None)
+        if obj is None:
+            return None
+    return None
+
+
+def _of(obj: object, name: str) -> object:
+    try:
+        return getattr(obj, name, None)
+    except Exception:  # an attribute that a user's object computes
+        return None
+
+
+def is_ours(obj: object) -> bool:
+    """Whether an object is sweepable's own: a module, function or class of this package, or an instance of one."""
+    if isinstance(obj, ModuleType):
+        return _top(obj.__name__) == OWN_NAME
+    if isinstance(obj, FunctionType):
+        return file_kind(obj.__code__.co_filename) == "own"
+    cls = obj if isinstance(obj, type) else type(obj)
+    return _top(getattr(cls, "__module__", "")) == OWN_NAME
+
+
+def _top(name: object) -> str:
+    return name.partition(".")[0] if isinstance(name, str) else ""
+
+
+def _code_is_user(code: CodeType, namespace: Mapping[str, object]) -> bool:
+    if not code.co_filename.startswith("<"):
+        return file_kind(code.co_filename) == "user"
+    name = namespace.get("__name__")
+    return not code.co_filename.startswith("<frozen") and (not isinstance(name, str) or _named_is_user(name))
+
+
+def _module_is_user(module: ModuleType) -> bool:
+    if module.__name__ in _MAINS:
+        return True
+    if _top(module.__name__) in sys.stdlib_module_names:
+        return False
+    file = file_of(module)
+    return file_kind(file) == "user" if file else not hasattr(module, "__spec__") or module.__spec__ is None
+
+
+def _named_is_user(name: object) -> bool:
+    """Whether the module of this name is the user's; one that is not loaded was made by hand, by the user."""
+    if not isinstance(name, str) or name in _MAINS:
+        return True
+    module = sys.modules.get(name)
+    if isinstance(module, ModuleType):
+        return _module_is_user(module)
+    top = sys.modules.get(_top(name))
+    return _top(name) not in sys.stdlib_module_names and (top is None or _module_is_user(top))
+
+
+def file_of(module: ModuleType) -> str | None:
+    """The file of a module, or the folder of a namespace package."""
+    file = getattr(module, "__file__", None)
+    if isinstance(file, str):
+        return file
+    folders = list(getattr(module, "__path__", ()))
+    return str(folders[0]) if folders else None
+
+
+def is_compiled(module: ModuleType) -> bool:
+    """Whether a module is an extension module, whose content is its file."""
+    return (file_of(module) or "").endswith(_COMPILED)
+
+
+@lru_cache(maxsize=4096)
+def file_kind(filename: str) -> str:
+    """``user``, ``own``, ``package`` or ``stdlib``, by where a file lies."""
+    path = os.path.abspath(filename)
+    if path.startswith(_OWN + os.sep):
+        return "own"
+    for name in _INSTALLED:
+        before, found, after = path.partition(os.sep + name + os.sep)
+        if found:
+            top = after.split(os.sep)[0].partition(".")[0]
+            return "user" if top in _local_packages(before + os.sep + name) else "package"
+    return "stdlib" if any(path.startswith(folder + os.sep) for folder in _STDLIB) else "user"
+
+
+@lru_cache(maxsize=64)
+def _local_packages(folder: str) -> frozenset[str]:
+    """Top-level names in a site-packages folder that were installed from a folder of the user's."""
+    names: set[str] = set()
+    try:
+        found = [entry.path for entry in os.scandir(folder) if entry.name.endswith(".dist-info")]
+    except OSError:
+        return frozenset()
+    for path in found:
+        if _is_local(os.path.join(path, "direct_url.json")):
+            names |= _top_levels(os.path.join(path, "RECORD"))
+    return frozenset(names)
+
+
+def _is_local(file: str) -> bool:
+    try:
+        with open(file, encoding="utf-8") as stream:
+            origin = json.load(stream)
+    except (OSError, ValueError):
+        return False
+    return isinstance(origin, dict) and "dir_info" in origin and str(origin.get("url", "")).startswith("file:")
+
+
+def _top_levels(record: str) -> set[str]:
+    try:
+        with open(record, encoding="utf-8") as stream:
+            tops = {line.partition(",")[0].partition("/")[0] for line in stream}
+    except OSError:
+        return set()
+    return {top.partition(".")[0] for top in tops if not top.endswith(".dist-info") and not top.startswith(".")}
+
+
+def home_of(function: Callable[..., object]) -> str:
+    """Where a function lives: its module's dotted name, a script's absolute path, or ``notebook``.
+
+    A function keeps its home when it is sent to another process.
+    """
+    name = getattr(function, "__module__", None) or "__main__"
+    if name not in _MAINS:
+        return str(name)
+    plain = underlying(function)
+    file = plain.__code__.co_filename if plain else ""
+    if _is_cell(file):
+        return "notebook"
+    return "__main__" if not file or file.startswith("<") else os.path.abspath(file)
+
+
+def _is_cell(file: str) -> bool:
+    """Whether a file name is one that IPython or its kernel gives to a cell."""
+    return file.startswith("<ipython-input") or os.path.basename(os.path.dirname(file)).startswith("ipykernel_")

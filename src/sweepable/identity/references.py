@@ -1,0 +1,243 @@
+"""What a function refers to: names with their attributes, and imports inside its body, in order of first use."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from types import CodeType
+from typing import NamedTuple
+
+from sweepable.identity.bytecode import Uses, uses
+from sweepable.identity.syntax import Form
+
+#: A name that the text of a query takes from its surroundings: ``df.query("x > @low")``.
+_IN_TEXT = re.compile(r"@([A-Za-z_]\w*)")
+#: Code that uses one of these may read docstrings, annotations or signatures, which then count.
+_READERS = frozenset(
+    "__doc__ __annotations__ __signature__ signature get_type_hints get_annotations getdoc getfullargspec".split()
+)
+_WHOLE = frozenset({"globals"})
+_EVALUATORS = frozenset({"eval", "exec"})
+_IMPORTERS = frozenset({"import_module", "__import__"})
+
+
+class Source(NamedTuple):
+    """Where an import statement takes a name from."""
+
+    module: str
+    level: int
+    #: None where the module itself is bound.
+    member: str | None
+
+
+class Reference(NamedTuple):
+    """A name as written, with the attributes taken from it."""
+
+    name: str
+    attributes: tuple[str, ...] = ()
+    source: Source | None = None
+    #: Whether the attribute was only guessed from byte code, so that it may well not be there.
+    guessed: bool = False
+
+
+@dataclass(slots=True)
+class References:
+    """All that one function refers to.
+
+    Attributes
+    ----------
+    found : list of Reference
+        In order of first use, each once.
+    whole : bool
+        Whether any global of its module may be used: ``globals()``, ``eval`` of a computed text.
+    reads_docs : bool
+        Whether it may read docstrings, annotations or signatures.
+    notes : list of str
+        What cannot be followed, as ends of a sentence.
+    """
+
+    found: list[Reference] = field(default_factory=list)
+    whole: bool = False
+    reads_docs: bool = False
+    notes: list[str] = field(default_factory=list)
+
+    def add(self, reference: Reference) -> None:
+        """Note a reference, once."""
+        if reference not in self.found:
+            self.found.append(reference)
+
+
+def of_code(code: CodeType) -> References:
+    """The references of a function whose source is not at hand."""
+    used, result = uses(code), References()
+    _describe_use(used, result)
+    for name, attributes in used.chains:
+        result.add(Reference(name, attributes))
+    for module, level, names in used.imports:
+        for member in names:
+            result.add(Reference(member, (), Source(module, level, member)))
+        if not names:
+            _guess(module, level, used, result)
+    for text in used.strings:
+        for name in _IN_TEXT.findall(text):
+            result.add(Reference(name, guessed=True))
+    if not _EVALUATORS.isdisjoint(used.loaded):
+        result.whole = True
+    return result
+
+
+def _describe_use(used: Uses, result: References) -> None:
+    names = used.loaded | used.attributes
+    result.reads_docs = not names.isdisjoint(_READERS)
+    result.whole = not _WHOLE.isdisjoint(used.loaded)
+    result.notes += [
+        f"binds the global name {name!r} itself; leave it out with ignore_globals=[{name!r}]"
+        for name in dict.fromkeys(used.rebound)
+    ]
+
+
+def _guess(module: str, level: int, used: Uses, result: References) -> None:
+    """The attributes that may be taken from a module imported in a body, and from the packages around it."""
+    parts = module.split(".")
+    for count in range(1, len(parts) + 1):
+        source = Source(".".join(parts[:count]), level, None)
+        for attribute in sorted(used.attributes):
+            result.add(Reference(source.module, (attribute,), source, guessed=True))
+
+
+def of_tree(form: Form, code: CodeType) -> References:
+    """The references of a function, from its syntax tree and its live code together.
+
+    The code says which names are global; the tree, which does not differ between Pythons, says in which order
+    they are used and what is taken from them.
+    """
+    return _Reader(form, code).read()
+
+
+class _Reader:
+    """One pass over the syntax tree of a function."""
+
+    def __init__(self, form: Form, code: CodeType) -> None:
+        self._form = form
+        self._used = uses(code)
+        self._free = set(code.co_freevars)
+        self._result = References()
+        self._imports: dict[str, Source] = {}
+        #: Nodes that are part of something noted already.
+        self._done: set[int] = set()
+        #: Nodes of the function's own decorators, which were evaluated around it.
+        self._around: set[int] = set()
+
+    def read(self) -> References:
+        _describe_use(self._used, self._result)
+        for decorator in self._form.decorators():
+            self._around.update(id(node) for node in ast.walk(decorator))
+        nodes = list(self._form.walk())
+        for node in nodes:
+            self._note_imports(node)
+        for node in nodes:
+            self._visit(node)
+        return self._result
+
+    def _note_imports(self, node: ast.AST) -> None:
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                top = alias.name.partition(".")[0]
+                self._imports[alias.asname or top] = Source(alias.name if alias.asname else top, 0, None)
+        elif isinstance(node, ast.ImportFrom):
+            for alias in node.names:
+                self._imports[alias.asname or alias.name] = Source(node.module or "", node.level, alias.name)
+
+    def _visit(self, node: ast.AST) -> None:
+        if id(node) in self._done:
+            return
+        if isinstance(node, ast.Name | ast.Attribute):
+            self._chain(node)
+        elif isinstance(node, ast.AugAssign) and isinstance(node.target, ast.Name):
+            self._name(node.target.id, (), node.target)
+        elif isinstance(node, ast.Call):
+            self._call(node)
+        elif isinstance(node, ast.ImportFrom):
+            for alias in node.names:
+                self._result.add(Reference(alias.asname or alias.name, (), self._imports[alias.asname or alias.name]))
+        elif isinstance(node, ast.Import):
+            for alias in node.names:  # a submodule that is imported becomes an attribute: it has to be loaded
+                self._result.add(Reference(alias.name, (), Source(alias.name, 0, None), guessed=True))
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            for name in _IN_TEXT.findall(node.value):
+                self._result.add(Reference(name, guessed=True))
+
+    def _chain(self, node: ast.expr, *more: str) -> None:
+        """Note ``a.b.c``, if it begins with a name."""
+        attributes, part = list(reversed(more)), node
+        while isinstance(part, ast.Attribute):
+            attributes.append(part.attr)
+            part = part.value
+        if not isinstance(part, ast.Name) or id(part) in self._done:
+            return
+        self._done.update(id(inner) for inner in ast.walk(node))
+        if isinstance(part.ctx, ast.Load):
+            self._name(part.id, tuple(reversed(attributes)), part)
+
+    def _name(self, name: str, attributes: tuple[str, ...], node: ast.AST) -> None:
+        known = name in self._free or name in self._used.loaded
+        if known or id(node) in self._around:
+            self._result.add(Reference(name, attributes))
+        elif mangled := self._mangled(name):
+            self._result.add(Reference(mangled, attributes))
+        if name in self._imports:
+            self._result.add(Reference(name, attributes, self._imports[name]))
+
+    def _mangled(self, name: str) -> str | None:
+        """The global that ``__name`` is within a class."""
+        if not name.startswith("__") or name.endswith("__"):
+            return None
+        return next((known for known in sorted(self._used.loaded) if known.endswith(name) and known[0] == "_"), None)
+
+    def _call(self, node: ast.Call) -> None:
+        name = _last_name(node.func)
+        text = next((arg.value for arg in node.args[-2:] if isinstance(arg, ast.Constant)), None)
+        if name == "getattr" and len(node.args) > 1:
+            wanted = node.args[1]
+            if isinstance(wanted, ast.Constant) and isinstance(wanted.value, str):
+                self._chain(node.args[0], wanted.value)
+        elif name in _EVALUATORS and isinstance(node.func, ast.Name):
+            self._evaluated(node)
+        elif name in _IMPORTERS and isinstance(text, str) and not text.startswith("."):
+            self._result.add(Reference(text, (), Source(text, 0, None)))
+        elif name in _IMPORTERS:
+            self._result.notes.append("imports a module whose name it computes")
+
+    def _evaluated(self, node: ast.Call) -> None:
+        """A constant text that is evaluated is read as code; a computed one may use any global."""
+        text = node.args[0] if node.args else None
+        try:
+            assert isinstance(text, ast.Constant) and isinstance(text.value, str)
+            tree = ast.parse(text.value.strip())
+        except (AssertionError, SyntaxError, ValueError):
+            self._result.whole = True
+            self._result.notes.append("evaluates text that is computed while it runs")
+            return
+        for reference in chains(tree):
+            self._result.add(reference._replace(guessed=True))
+
+
+def _last_name(node: ast.expr) -> str:
+    if isinstance(node, ast.Attribute):
+        return node.attr
+    return node.id if isinstance(node, ast.Name) else ""
+
+
+def chains(tree: ast.AST) -> Iterator[Reference]:
+    """Every name of a piece of code with the attributes taken from it, whatever its scope."""
+    done: set[int] = set()
+    for node in ast.walk(tree):
+        attributes, part = [], node
+        while isinstance(part, ast.Attribute):
+            attributes.append(part.attr)
+            part = part.value
+        if isinstance(part, ast.Name) and id(part) not in done:
+            done.add(id(part))
+            yield Reference(part.id, tuple(reversed(attributes)))

@@ -1,0 +1,261 @@
+"""The source of running code: texts kept as they were at definition, and the syntax tree of a live code object."""
+
+from __future__ import annotations
+
+import __future__
+
+import ast
+import io
+import linecache
+import os
+import threading
+import tokenize
+from collections.abc import Callable, Iterator, Mapping
+from types import CodeType
+from typing import NamedTuple, TypeVar
+
+from sweepable.identity.bytecode import inner, normal
+from sweepable.identity.syntax import FunctionNode
+
+_FUTURES = 0
+for _name in __future__.all_feature_names:
+    _FUTURES |= getattr(__future__, _name).compiler_flag
+#: Notebook cells may await at top level; for anything else the flag changes nothing within functions.
+_FLAGS = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
+#: How many states of one file are kept, so that an editing session does not grow without end.
+_STATES = 8
+
+
+T = TypeVar("T")
+
+
+class Located(NamedTuple):
+    """Where a code object comes from."""
+
+    node: FunctionNode
+    #: The source lines as written, decorators included.
+    text: str
+    line: int
+
+
+class _Scope(NamedTuple):
+    """A function in a syntax tree, with what a code object can be told by."""
+
+    node: FunctionNode
+    name: str
+    first_line: int
+    #: Line and column where its body begins and ends.
+    body: tuple[tuple[int, int], tuple[int, int]]
+
+
+class Text:
+    """One state of one source file: its tree and code objects, compiled when first asked for."""
+
+    def __init__(self, filename: str, text: str) -> None:
+        self.filename = filename
+        self.text = text
+        self._compiled: dict[int, dict[str, list[CodeType]]] = {}
+        self._tree: ast.Module | None = None
+        self._scopes: dict[tuple[str, int], list[_Scope]] | None = None
+        self._assigned: dict[str, int] | None = None
+
+    def tree(self) -> ast.Module:
+        """The syntax tree; of no statements where the text does not parse."""
+        if self._tree is None:
+            try:
+                self._tree = ast.parse(self.text, self.filename)
+            except (SyntaxError, ValueError, RecursionError, MemoryError):
+                self._tree = ast.Module(body=[], type_ignores=[])
+        return self._tree
+
+    def locate(self, code: CodeType) -> Located | None:
+        """The tree of a code object, if this text compiles to the very same code."""
+        named = self._codes(code.co_flags & _FUTURES).get(code.co_name, ())
+        wanted = normal(code) if named else b""
+        # Of several equal ones the one on the same line, so that the choice never depends on the run.
+        ordered = sorted(named, key=lambda found: abs(found.co_firstlineno - code.co_firstlineno))
+        same_line = [found for found in ordered if found.co_firstlineno == code.co_firstlineno]
+        same_place = [found for found in same_line if _places(found) == _places(code)]
+        for found in [*same_place, *ordered]:
+            if normal(found) == wanted and (scope := self._scope_of(found)):
+                return Located(scope.node, self._segment(scope), scope.first_line)
+        return None
+
+    def line_of(self, name: str) -> int:
+        """The line that last binds a module-level name; 0 for none."""
+        if self._assigned is None:
+            self._assigned = dict(_assignments(self.tree()))
+        return self._assigned.get(name, 0)
+
+    def _codes(self, flags: int) -> dict[str, list[CodeType]]:
+        if flags not in self._compiled:
+            self._compiled[flags] = _by_name(self._compile(flags))
+        return self._compiled[flags]
+
+    def _compile(self, flags: int) -> CodeType | None:
+        try:
+            return compile(self.text, self.filename, "exec", flags=flags | _FLAGS, dont_inherit=True)
+        except (SyntaxError, ValueError, RecursionError, MemoryError):
+            return None
+
+    def _scope_of(self, code: CodeType) -> _Scope | None:
+        """The one function in the tree that a code object was compiled from; None in any doubt."""
+        if self._scopes is None:
+            self._scopes = {}
+            for scope in _scopes(self.tree()):
+                self._scopes.setdefault((scope.name, scope.first_line), []).append(scope)
+        found = self._scopes.get((code.co_name, code.co_firstlineno), [])
+        if len(found) < 2:
+            return found[0] if found else None
+        within = [scope for scope in found if _inside(code, scope)]
+        innermost = [scope for scope in within if not any(_encloses(scope, other) for other in within)]
+        return innermost[0] if len(innermost) == 1 else None
+
+    def _segment(self, scope: _Scope) -> str:
+        lines = self.text.splitlines()
+        return "\n".join(lines[scope.first_line - 1 : scope.node.end_lineno])
+
+
+def _by_name(code: CodeType | None) -> dict[str, list[CodeType]]:
+    found: dict[str, list[CodeType]] = {}
+    stack = [code] if code else []
+    while stack:
+        part = stack.pop()
+        found.setdefault(part.co_name, []).append(part)
+        stack.extend(reversed(inner(part)))
+    return found
+
+
+def _scopes(tree: ast.Module) -> Iterator[_Scope]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Lambda):
+            yield _Scope(node, "<lambda>", node.lineno, (_start(node.body), _end(node)))
+        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            first = min([node.lineno, *(decorator.lineno for decorator in node.decorator_list)])
+            yield _Scope(node, node.name, first, (_start(node.body[0]), _end(node)))
+
+
+def _start(node: ast.expr | ast.stmt) -> tuple[int, int]:
+    return node.lineno, node.col_offset
+
+
+def _end(node: ast.expr | ast.stmt) -> tuple[int, int]:
+    return node.end_lineno or node.lineno, node.end_col_offset or 0
+
+
+def _places(code: CodeType) -> list[tuple[int | None, ...]]:
+    return list(code.co_positions())
+
+
+def _inside(code: CodeType, scope: _Scope) -> bool:
+    """Whether every instruction that has a place of its own lies within a function's body."""
+    start, end = scope.body
+    spans = [
+        ((line, column), (end_line, end_column))
+        for line, end_line, column, end_column in code.co_positions()
+        if line is not None and end_line is not None and column is not None and end_column is not None
+        if (line, column) != (end_line, end_column)
+    ]
+    return bool(spans) and all(start <= first and last <= end for first, last in spans)
+
+
+def _encloses(scope: _Scope, other: _Scope) -> bool:
+    return other is not scope and scope.body[0] <= other.body[0] and other.body[1] <= scope.body[1]
+
+
+def _assignments(tree: ast.Module) -> Iterator[tuple[str, int]]:
+    for statement in tree.body:
+        targets: list[ast.expr] = []
+        if isinstance(statement, ast.Assign):
+            targets = statement.targets
+        elif isinstance(statement, ast.AnnAssign | ast.AugAssign):
+            targets = [statement.target]
+        elif isinstance(statement, ast.ClassDef):
+            yield statement.name, statement.lineno
+        for target in targets:
+            yield from ((n.id, statement.lineno) for n in ast.walk(target) if isinstance(n, ast.Name))
+
+
+_texts: dict[str, list[Text]] = {}
+_stamps: dict[str, tuple[int, int]] = {}
+_lock = threading.Lock()
+
+
+def remember(filename: str, namespace: Mapping[str, object] | None = None) -> None:
+    """Keep the text of a source file as it is now; once per state of the file.
+
+    Parameters
+    ----------
+    filename : str
+        ``co_filename`` of a code object.
+    namespace : mapping, optional
+        The globals of the code, whose ``__loader__`` knows sources that are not files.
+    """
+    stamp = _stamp(filename)
+    if stamp is not None and _stamps.get(filename) == stamp:
+        return
+    text = _read(filename, namespace)
+    with _lock:
+        known = _texts.setdefault(filename, [])
+        if text is not None and all(state.text != text for state in known):
+            known.insert(0, Text(filename, text))
+            del known[_STATES:]
+        if stamp is not None:
+            _stamps[filename] = stamp
+
+
+def locate(code: CodeType, namespace: Mapping[str, object] | None = None) -> Located | None:
+    """The syntax tree that a live code object was compiled from, or None if no text of its file compiles to it."""
+    return _search(code.co_filename, namespace, lambda text: text.locate(code))
+
+
+def line_of(filename: str, name: str) -> int:
+    """The line of a file that binds a module-level name; 0 if unknown."""
+    return _search(filename, None, lambda text: text.line_of(name) or None) or 0
+
+
+def _search(filename: str, namespace: Mapping[str, object] | None, ask: Callable[[Text], T | None]) -> T | None:
+    for text in list(_texts.get(filename, ())):
+        if (found := ask(text)) is not None:
+            return found
+    known = len(_texts.get(filename, ()))
+    remember(filename, namespace)
+    fresh = _texts.get(filename, [])
+    return ask(fresh[0]) if len(fresh) > known else None
+
+
+def _stamp(filename: str) -> tuple[int, int] | None:
+    try:
+        found = os.stat(filename)
+    except (OSError, ValueError):
+        return None
+    return found.st_mtime_ns, found.st_size
+
+
+def _read(filename: str, namespace: Mapping[str, object] | None) -> str | None:
+    try:
+        with open(filename, "rb") as file:
+            return _decoded(file.read())
+    except (OSError, ValueError, SyntaxError, LookupError):
+        return _from_elsewhere(filename, namespace)
+
+
+def _decoded(data: bytes) -> str:
+    encoding, _ = tokenize.detect_encoding(io.BytesIO(data).readline)
+    return io.TextIOWrapper(io.BytesIO(data), encoding).read()
+
+
+def _from_elsewhere(filename: str, namespace: Mapping[str, object] | None) -> str | None:
+    """The text of a notebook cell, which `linecache` is told, or of a module that a loader knows."""
+    cached = linecache.cache.get(filename)
+    if cached is not None and len(cached) == 4:
+        return "".join(cached[2])
+    loader, name = (namespace or {}).get("__loader__"), (namespace or {}).get("__name__")
+    get_source = getattr(loader, "get_source", None)
+    if get_source is None or filename.startswith("<") or name in ("__main__", "__mp_main__"):
+        return None
+    try:
+        found = get_source(name)
+    except Exception:  # a loader of somebody else's: without a source the byte code counts
+        return None
+    return found if isinstance(found, str) else None

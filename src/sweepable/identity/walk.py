@@ -1,0 +1,276 @@
+"""The walk from a function through all code and all values that it reaches."""
+
+from __future__ import annotations
+
+import reprlib
+import types
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+
+from sweepable.errors import UndigestibleError
+from sweepable.identity import graph, origin
+from sweepable.identity.graph import Node
+from sweepable.identity.guard import Watch
+from sweepable.identity.values import Encoder, encode_scalar
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the user decided about a function's identity."""
+
+    #: Dotted names of modules that count as the user's, wherever they lie.
+    track: tuple[str, ...] = ()
+    #: Names, as written in the code, that do not count.
+    ignored: frozenset[str] = frozenset()
+    #: Packages whose installed version counts.
+    packages: tuple[str, ...] = ()
+
+
+class Explorer(Protocol):
+    """Finds what one kind of node is made of: sets ``own``, adds edges, notes what has to be watched."""
+
+    def __call__(self, walk: Walk, node: Node) -> None: ...
+
+
+#: For values of each kind, how they are explored. Filled by the modules that know the kinds.
+EXPLORERS: dict[str, Explorer] = {}
+#: Ask in turn what kind a value is; None for "not mine". An empty name: never part of an identity.
+CLASSIFIERS: list[Callable[[Walk, Any], str | None]] = []
+
+
+@dataclass(slots=True)
+class Mode:
+    """How a walk looks at functions."""
+
+    #: By canonical syntax tree where there is one; else by byte code.
+    by_tree: bool = True
+    #: Whether docstrings and annotations count.
+    keep: bool = False
+
+
+@dataclass(slots=True)
+class Findings:
+    """What a walk has to say besides its digests."""
+
+    packages: set[str] = field(default_factory=set)
+    untracked: list[str] = field(default_factory=list)
+    reads_docs: bool = False
+
+    def note(self, sentence: str) -> None:
+        """Note what cannot be followed, once."""
+        if sentence not in self.untracked:
+            self.untracked.append(sentence)
+
+
+class Walk:
+    """One walk from a root.
+
+    Parameters
+    ----------
+    root : object
+        A function, class, method, partial, ...
+    options : Options
+    mode : Mode
+    watch : Watch, optional
+        Is told what to recheck on later calls; without it the walk only digests.
+    bound : bool
+        Whether the root is called with all its arguments bound, so that its own defaults do not count.
+    """
+
+    def __init__(
+        self, root: object, options: Options, mode: Mode, watch: Watch | None = None, *, bound: bool = False
+    ) -> None:
+        self.options = options
+        self.mode = mode
+        self.watch = watch or Watch(None, lambda kind: False)
+        self.findings = Findings()
+        self.nodes: list[Node] = []
+        self.bound = root if bound else None
+        #: Functions that were met as what a cached function wraps.
+        self.cached: set[int] = set()
+        self._by_value: dict[object, Node] = {}
+        self._kept: list[object] = []
+        self._pending: list[Node] = []
+        self.root = self._run(root)
+
+    def _run(self, root: object) -> Node:
+        node = self.node(root, getattr(root, "__name__", "value"))
+        if node is None:  # ours, or inert: a node that says so
+            node = Node("nothing", root)
+            self.nodes.append(node)
+        while self._pending:
+            part = self._pending.pop()
+            self.nodes.append(part)
+            known = len(self._pending)
+            EXPLORERS[part.kind](self, part)
+            self._pending[known:] = reversed(self._pending[known:])
+        graph.settle(self.nodes, self._find)
+        return node
+
+    def node(self, value: object, name: str, holder: object = None) -> Node | None:
+        """The node of a value reached by a name; None for what is never part of an identity.
+
+        Parameters
+        ----------
+        holder : object
+            The namespace that binds the name. Plain numbers and texts are nodes of it, not of one another.
+        """
+        value = self.unwrapped(value)
+        kind = self.classify(value)
+        if not kind:
+            return None
+        # Numbers and texts are shared by the interpreter as it likes, and would get each other's names.
+        alone = kind == "value" and encode_scalar(value) is not None
+        mark: object = (id(holder), name, id(value)) if alone and holder is not None else _mark(value)
+        node = self._by_value.get(mark)
+        if node is None:
+            node = self._by_value[mark] = Node(kind, value)
+            self._kept.append(holder)
+            self._pending.append(node)
+        if name not in node.names:
+            node.names.append(name)
+        return node
+
+    def unwrapped(self, value: object) -> object:
+        """A cached function is looked through, so that caching a helper changes nothing."""
+        while getattr(type(value), "__sweepable_cached__", False):
+            inner = value.__wrapped__  # type: ignore[attr-defined]
+            self.watch.attribute(value, "__wrapped__", inner, "the function that is cached")
+            value = inner
+            self.cached.add(id(value))
+        return value
+
+    def classify(self, value: object) -> str:
+        """What kind of node a value is; empty for what is never part of an identity."""
+        for classify in CLASSIFIERS:
+            kind = classify(self, value)
+            if kind is not None:
+                return kind
+        return "value"
+
+    def is_user(self, obj: object) -> bool:
+        """Whether code is the user's, or is to be followed as if it were."""
+        return origin.is_user_code(obj) or (bool(self.options.track) and self._is_tracked(obj))
+
+    def _is_tracked(self, obj: object) -> bool:
+        name = obj.__name__ if isinstance(obj, types.ModuleType) else getattr(obj, "__module__", None)
+        return isinstance(name, str) and any(
+            name == tracked or name.startswith(f"{tracked}.") for tracked in self.options.track
+        )
+
+    def edge(self, node: Node, name: str, value: object, holder: object = None) -> None:
+        """Add what a node refers to."""
+        target = self.node(value, name, holder)
+        if target is not None:
+            node.edges.append((name, target))
+
+    def absent(self, node: Node, name: str) -> None:
+        """Add that a name is bound to nothing."""
+        if "absent" not in self._by_value:
+            self._by_value["absent"] = Node("absent", None, own=b"absent")
+            self._pending.append(self._by_value["absent"])
+        target = self._by_value["absent"]
+        if name not in target.names:
+            target.names.append(name)
+        node.edges.append((name, target))
+
+    def package(self, name: str | None) -> None:
+        """Note that a package is reached."""
+        top = (name or "").partition(".")[0]
+        if top and top not in origin.STDLIB_NAMES and top not in ("__main__", "__mp_main__"):
+            self.findings.packages.add(top)
+
+    def _find(self, value: object) -> Node | None:
+        value = self.unwrapped(value)
+        known = self._by_value.get(_mark(value))
+        if known is not None or not self.classify(value):
+            return known
+        # Made anew each time that its holder is taken apart: nothing can lead back to it.
+        return Walk(value, self.options, self.mode).root
+
+    def meet(self, node: Node, value: object, path: str) -> bytes:
+        """Note code that is met within a value."""
+        met = self.node(value, path)
+        if met is not None and met not in node.within:
+            node.within.append(met)
+        return b"-"
+
+
+def _mark(value: object) -> object:
+    """What tells one value from another within a walk; bound methods are made anew each time they are asked for."""
+    if isinstance(value, types.MethodType):
+        return id(value.__func__), id(value.__self__)
+    return id(value)
+
+
+def explore_value(walk: Walk, node: Node) -> None:
+    """A value counts by its content."""
+    value, name = node.value, node.names[0]
+    node.summary = summary(value)
+    scalar = encode_scalar(value)
+    if scalar is not None:
+        _set_content(node, lambda describe: scalar, scalar)
+        return
+    walk.watch.content(value, name)
+    try:
+        encoded = Encoder(lambda part, path: walk.meet(node, part, path)).encode(value, name)
+    except UndigestibleError as error:
+        _explore_in_parts(walk, node, error)
+    else:
+        _set_content(node, lambda describe: Encoder(describe).encode(value, name), encoded)
+
+
+def _set_content(node: Node, content: Callable[[graph.Describe], bytes], encoded: bytes) -> None:
+    node.content = content
+    node.own = encoded
+
+
+def _explore_in_parts(walk: Walk, node: Node, error: UndigestibleError) -> None:
+    """Of a value that cannot be digested as a whole, what can be still counts; the rest is named."""
+    parts = _parts(node.value)
+    if parts is None:
+        walk.findings.note(f"{node.names[0]} ({error.type_name}) does not count: {error.reason}")
+        node.own = f"undigestible {error.type_name}".encode()
+        node.kind = "undigestible"
+        return
+    node.kind, node.own = "parts", f"parts of {error.type_name}".encode()
+    cls = type(node.value)
+    walk.edge(node, f"{node.names[0]}.__class__", cls)
+    for label, part in parts:
+        walk.edge(node, f"{node.names[0]}{label}", part, node.value)
+
+
+def _parts(value: Any) -> Iterable[tuple[str, object]] | None:
+    if isinstance(value, Mapping):
+        return [(f"[{_short(key)}]", part) for key, part in value.items()]
+    if isinstance(value, list | tuple):
+        return [(f"[{at}]", part) for at, part in enumerate(value)]
+    if hasattr(value, "__dict__") and not isinstance(value, type | types.ModuleType):
+        return sorted((f".{key}", part) for key, part in vars(value).items() if isinstance(key, str))
+    return None
+
+
+def _short(key: object) -> str:
+    return repr(key) if isinstance(key, str | int | float) else type(key).__name__
+
+
+def summary(value: object) -> str:
+    """A value in a few words, without running anybody's code."""
+    if type(value) in _PLAIN:
+        return _SHOW.repr(value)
+    if type(value) in (list, tuple, set, frozenset) and all(type(part) in _PLAIN for part in value):  # type: ignore[attr-defined]
+        return _SHOW.repr(value)
+    if isinstance(value, np.ndarray):
+        return f"{value.dtype} array of shape {value.shape}"
+    return type(value).__qualname__
+
+
+_SHOW = reprlib.Repr()
+_SHOW.maxstring = _SHOW.maxother = 60
+_PLAIN = frozenset({bool, int, float, complex, str, bytes, type(None)})
+
+EXPLORERS["value"] = explore_value
+EXPLORERS["absent"] = lambda walk, node: None

@@ -1,0 +1,273 @@
+"""What is neither a plain function nor a class: wrappers are looked through, packages end the walk, locks do not count."""
+
+from __future__ import annotations
+
+import functools
+import io
+import logging
+import threading
+import types
+import weakref
+from types import FunctionType, ModuleType
+from typing import Any
+
+import numpy as np
+from blake3 import blake3
+
+from sweepable.identity import origin
+from sweepable.identity.annotations import is_type_form, spelled
+from sweepable.identity.functions import explore_namespace
+from sweepable.identity.graph import Node
+from sweepable.identity.values import encode_scalar
+from sweepable.identity.walk import CLASSIFIERS, EXPLORERS, Walk, explore_value
+
+_LRU = type(functools.lru_cache(len))
+#: What wrappers are made of, by type.
+_PIECES: dict[type, tuple[str, ...]] = {
+    types.MethodType: ("__func__", "__self__"),
+    staticmethod: ("__func__",),
+    classmethod: ("__func__",),
+    property: ("fget", "fset", "fdel"),
+    functools.partial: ("func", "args", "keywords"),
+    functools.partialmethod: ("func", "args", "keywords"),
+    functools.cached_property: ("func",),
+    functools.singledispatchmethod: ("dispatcher", "func"),
+    _LRU: ("__wrapped__",),
+    np.vectorize: ("pyfunc", "otypes", "excluded", "signature"),
+}
+#: A compiled function of numba, or anything else that keeps the Python function it was made of.
+_COMPILED_PIECES = ("py_func", "targetoptions")
+_C_FUNCTIONS = (
+    types.BuiltinFunctionType,
+    types.MethodWrapperType,
+    types.WrapperDescriptorType,
+    types.MethodDescriptorType,
+    types.ClassMethodDescriptorType,
+    types.GetSetDescriptorType,
+    types.MemberDescriptorType,
+    np.ufunc,
+)
+_CYTHON = ("cython_function_or_method", "fused_cython_function")
+#: Means of working, not data: neither digested nor spoken of.
+_INERT: tuple[type, ...] = (
+    logging.Logger,
+    logging.LoggerAdapter,
+    logging.Handler,
+    logging.Formatter,
+    io.IOBase,
+    type(threading.Lock()),
+    type(threading.RLock()),
+    threading.Condition,
+    threading.Event,
+    threading.Semaphore,
+    threading.Thread,
+    threading.local,
+    weakref.ref,
+    weakref.WeakKeyDictionary,
+    weakref.WeakValueDictionary,
+    weakref.WeakSet,
+)
+_MARKS = ("__sweepable_key__", "__sweepable_calls__", "__sweepable_digest__", "__sweepable_upstream__")
+
+
+def _classify_ours(walk: Walk, value: Any) -> str | None:
+    """Records and upstream calls are values; all else of sweepable's own never counts."""
+    kind = type(value)
+    if getattr(kind, "__sweepable_upstream__", False):
+        return "upstream"
+    if any(hasattr(kind, mark) for mark in _MARKS):
+        return "value"
+    return "" if origin.is_ours(value) else None
+
+
+def _classify_code(walk: Walk, value: Any) -> str | None:
+    if isinstance(value, FunctionType):
+        if hasattr(value, "registry") and hasattr(value, "dispatch") and not walk.is_user(value):
+            return "generic"
+        return "function" if walk.is_user(value) else "package function"
+    if isinstance(value, type) and not isinstance(value, types.GenericAlias):
+        return "class" if walk.is_user(value) else "package"
+    if isinstance(value, ModuleType):
+        return _classify_module(walk, value)
+    if is_type_form(value):
+        return "type form"
+    return None
+
+
+def _classify_module(walk: Walk, value: ModuleType) -> str:
+    if not walk.is_user(value):
+        return "package"
+    return "compiled module" if origin.is_compiled(value) else "module"
+
+
+def _classify_wrapper(walk: Walk, value: Any) -> str | None:
+    if type(value) in _PIECES or isinstance(value, functools.partial | property | np.vectorize):
+        return "wrapper"
+    if isinstance(value, _C_FUNCTIONS) or type(value).__name__ in _CYTHON:
+        return "c function"
+    if isinstance(getattr(value, "py_func", None), FunctionType):
+        return "wrapper"
+    return "" if isinstance(value, _INERT) else None
+
+
+CLASSIFIERS += [_classify_ours, _classify_code, _classify_wrapper]
+
+
+def _explore_wrapper(walk: Walk, node: Node) -> None:
+    value = node.value
+    names = next((_PIECES[base] for base in type(value).__mro__ if base in _PIECES), _COMPILED_PIECES)
+    kind = type(value)
+    node.own = f"{kind.__module__}.{kind.__qualname__}".encode()
+    walk.package(kind.__module__)
+    for name in names:
+        piece = getattr(value, name, None)
+        if piece is None:
+            continue
+        walk.watch.attribute(value, name, piece, f"{node.names[0]}.{name}")
+        walk.edge(node, _label(node, name), piece, value)
+    if vars(value) if isinstance(value, functools.partial) else False:
+        walk.edge(node, "__dict__", vars(value), value)
+    if walk.is_user(kind):
+        walk.edge(node, "__class__", kind)
+
+
+def _label(node: Node, name: str) -> str:
+    """What a wrapper wraps is spoken of by the wrapper's own name."""
+    return name
+
+
+def _explore_generic(walk: Walk, node: Node) -> None:
+    """A `functools.singledispatch` function is what is registered with it."""
+    registry = node.value.registry  # type: ignore[attr-defined]
+    node.own = b"singledispatch"
+    walk.watch.size(registry, f"what is registered with {node.names[0]}")
+    for cls, function in sorted(registry.items(), key=lambda pair: f"{pair[0].__qualname__}"):
+        walk.watch.item(registry, cls, function, f"{node.names[0]} for {cls.__qualname__}")
+        walk.edge(node, f"for {cls.__qualname__}", cls)
+        walk.edge(node, f"with {cls.__qualname__}", function)
+
+
+def _explore_package_function(walk: Walk, node: Node) -> None:
+    """A package's function ends the walk; but what it was given, it holds in its closure."""
+    function = node.value
+    assert isinstance(function, FunctionType)
+    node.own = _spelling(function)
+    walk.package(function.__globals__.get("__name__"))
+    walk.watch.attribute(function, "__code__", function.__code__, f"the code of {function.__qualname__}")
+    wrapped = vars(function).get("__wrapped__")
+    if wrapped is not None:
+        walk.watch.attribute(function, "__wrapped__", wrapped, f"the function that {function.__qualname__} wraps")
+        walk.edge(node, "__wrapped__", wrapped, function)
+    for at, name in enumerate(function.__code__.co_freevars):
+        cell = (function.__closure__ or ())[at]
+        value = _content(cell)
+        if value is not cell and _is_given(walk, value):
+            walk.watch.cell(function, at, value, f"the variable {name} of {function.__qualname__}")
+            walk.edge(node, name, value, cell)
+
+
+def _spelling(function: FunctionType) -> bytes:
+    # Not __module__ and __qualname__: functools.wraps gives a wrapper those of what it wraps.
+    return f"{function.__globals__.get('__name__')}:{function.__code__.co_qualname}".encode()
+
+
+def _content(cell: types.CellType) -> object:
+    try:
+        return cell.cell_contents
+    except ValueError:
+        return cell
+
+
+def _is_given(walk: Walk, value: object) -> bool:
+    """Whether a variable of a package's function is something that it was given, and no cache of its own."""
+    if encode_scalar(value) is not None:
+        return True
+    if isinstance(value, tuple):
+        return all(_is_given(walk, part) for part in value)
+    if isinstance(value, np.ndarray):
+        return True
+    return walk.classify(walk.unwrapped(value)) in ("function", "class", "wrapper", "generic", "package function")
+
+
+def _explore_package(walk: Walk, node: Node) -> None:
+    value = node.value
+    if isinstance(value, ModuleType):
+        name, module = value.__name__, value.__name__
+    else:
+        assert isinstance(value, type)
+        name, module = f"{value.__module__}.{value.__qualname__}", value.__module__
+    node.own = name.encode()
+    walk.package(module)
+
+
+def _explore_c_function(walk: Walk, node: Node) -> None:
+    value: Any = node.value
+    owner = getattr(value, "__self__", None) or getattr(value, "__objclass__", None)
+    module = getattr(value, "__module__", None) or getattr(owner, "__module__", None)
+    name = getattr(value, "__qualname__", None) or getattr(value, "__name__", repr(type(value)))
+    node.own = f"{type(value).__name__} {module} {name}".encode()
+    walk.package(module if isinstance(module, str) else None)
+    if isinstance(value, np.ufunc) and "(vectorized)" in name:
+        walk.findings.note(f"{node.names[0]} is a ufunc made from a Python function, which it does not show")
+    bound = getattr(value, "__self__", None)
+    if isinstance(bound, ModuleType):
+        if walk.is_user(bound):
+            walk.edge(node, "module", bound)
+    elif bound is not None:
+        walk.edge(node, "__self__", bound, value)
+
+
+def _explore_compiled_module(walk: Walk, node: Node) -> None:
+    """An extension module of the user's counts by its file."""
+    assert isinstance(node.value, ModuleType)
+    file = origin.file_of(node.value) or ""
+    try:
+        with open(file, "rb") as stream:
+            node.own = blake3(stream.read()).digest()
+    except OSError:
+        node.own = b"unreadable"
+        walk.findings.note(f"the extension module {node.value.__name__} cannot be read")
+
+
+def _explore_module(walk: Walk, node: Node) -> None:
+    node.own = b"module"
+    explore_namespace(walk, node, vars(node.value))
+
+
+def _explore_type_form(walk: Walk, node: Node) -> None:
+    reached: list[type] = []
+
+    def write(part: type) -> str:
+        if not walk.is_user(part):
+            return f"{part.__module__}.{part.__qualname__}"
+        reached.append(part)
+        return "user class"
+
+    node.own = spelled(node.value, write).encode()
+    for part in reached:
+        walk.edge(node, "class", part)
+
+
+def _explore_upstream(walk: Walk, node: Node) -> None:
+    """A partial of a cached function, or an output of one, is the values that it is made of."""
+    upstream: Any = node.value
+    parts = upstream.__sweepable_digest__()
+    walk.watch.content(parts, node.names[0])
+    node.own = b"upstream"
+    walk.edge(node, "of", parts, upstream)
+
+
+EXPLORERS.update(
+    {
+        "wrapper": _explore_wrapper,
+        "generic": _explore_generic,
+        "package function": _explore_package_function,
+        "package": _explore_package,
+        "c function": _explore_c_function,
+        "compiled module": _explore_compiled_module,
+        "module": _explore_module,
+        "type form": _explore_type_form,
+        "upstream": _explore_upstream,
+        "value": explore_value,
+    }
+)

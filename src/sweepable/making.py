@@ -1,0 +1,218 @@
+"""How a function becomes a cached one: the decorator in all its forms, `wrap`, and `find`."""
+
+from __future__ import annotations
+
+import difflib
+import os
+from collections.abc import Callable, Iterable, Mapping
+from types import ModuleType
+from typing import Any, ParamSpec, TypeVar, overload
+
+from sweepable import callee as callees
+from sweepable.callee import WRAPPED, Callee, Options, is_cached
+from sweepable.errors import DeclarationError, UnknownName
+from sweepable.function import CachedFunction
+from sweepable.names import did_you_mean
+from sweepable.outputs import Declaration, Output, as_output
+from sweepable.query import Query, query_of
+from sweepable.record import Record
+from sweepable.store.location import current_store
+from sweepable.store.store import Store
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+_OPTIONS = ("outputs", *Options.__dataclass_fields__)
+
+
+@overload
+def cache(function: Callable[P, R], /) -> CachedFunction[P, R]: ...
+@overload
+def cache(function: Callable[P, R], /, **declared: Any) -> CachedFunction[P, R]: ...
+@overload
+def cache(**declared: Any) -> Callable[[Callable[P, R]], CachedFunction[P, R]]: ...
+def cache(function: Any = None, /, **declared: Any) -> Any:
+    """Make a function one whose calls are stored, found again, and never run twice.
+
+    Parameters
+    ----------
+    function : callable, optional
+        The function; left out when used as ``@sweepable.cache(...)``.
+    outputs : dict of str to type, optional
+        Declared outputs whose names are those of options.
+    upstream : dict of str to upstream, optional
+        What a parameter stands for by default: a cached function (the body gets its Record), ``f.partial(...)``, or
+        ``f["output"]`` (the body gets the value).
+    depends_on : cached functions, optional
+        Those that the body calls, tied by parameters of the same name: one, a list, or a dict
+        ``{f: {"parameter of f": "parameter of this function"}}``.
+    ignore : list of str, optional
+        Parameters that do not change the result, left out of the key.
+    name : str, optional
+        The function's name in keys and look-ups; by default its ``__qualname__``.
+    version : str, optional
+        Pins the version of the code by hand: its changes are no longer seen.
+    store : path-like, optional
+        Where the results live; by default in the store in use.
+    track : list, optional
+        Modules or packages whose code counts though it is installed.
+    ignore_globals : list of str, optional
+        Globals that do not change the result.
+    packages : list of str, optional
+        Installed packages whose version counts.
+    **declared
+        Outputs: a type, None for anything, or `sweepable.Output`; in the order in which a tuple returns them.
+
+    Returns
+    -------
+    CachedFunction
+        Or a decorator that makes one.
+
+    Raises
+    ------
+    DeclarationError
+        For a misspelled option, an option of the wrong kind, a generator function, or a parameter name with ``__``.
+
+    Examples
+    --------
+    >>> import numpy as np, sweepable
+    >>> @sweepable.cache(mean=float, peak=float)
+    ... def describe(values=(1.0, 4.0)):
+    ...     return float(np.mean(values)), float(np.max(values))
+    >>> describe()
+    (2.5, 4.0)
+    >>> describe.get_or_run().peak
+    4.0
+    """
+    options, outputs = _sorted_out(declared)
+    declaration = Declaration(outputs)
+
+    def make(function: Callable[..., Any]) -> CachedFunction[..., Any]:
+        plain = function.__wrapped__ if isinstance(function, CachedFunction) else function
+        return CachedFunction(Callee(plain, declaration, options))
+
+    return make if function is None else make(function)
+
+
+def _sorted_out(declared: dict[str, Any]) -> tuple[Options, dict[str, Output]]:
+    options = {name: declared.pop(name) for name in _OPTIONS if name in declared}
+    outputs = {name: _output(name, value) for name, value in declared.items()}
+    for name, value in dict(options.pop("outputs", None) or {}).items():
+        outputs[name] = _output(name, value)
+    for name, value in options.items():
+        _check_option(name, value)
+    return Options(**{name: _plural(name, value) for name, value in options.items() if value is not None}), outputs
+
+
+def _output(name: str, declared: object) -> Output:
+    if "__" in name.strip("_"):
+        raise DeclarationError(f"the output name {name!r} contains '__', which separates the steps of a path; rename it")
+    try:
+        return as_output(name, declared)
+    except DeclarationError as error:
+        near = difflib.get_close_matches(name, _OPTIONS, n=1)
+        raise DeclarationError(f"{error}" + (f" Did you mean {near[0]}=?" if near else "")) from None
+
+
+_KINDS: dict[str, tuple[type, ...]] = {
+    "upstream": (Mapping,),
+    "depends_on": (Mapping, Iterable, CachedFunction),
+    "ignore": (str, list, tuple, set, frozenset),
+    "name": (str,),
+    "version": (str,),
+    "store": (str, os.PathLike, Store),
+    "track": (list, tuple, str, ModuleType),
+    "ignore_globals": (str, list, tuple, set, frozenset),
+    "packages": (str, list, tuple, set, frozenset),
+}
+
+
+def _check_option(name: str, value: object) -> None:
+    if value is None or isinstance(value, _KINDS[name]) and not isinstance(value, type):
+        return
+    raise DeclarationError(
+        f"{name}={value!r}: {name} is an option of sweepable.cache and cannot be a {type(value).__name__}. "
+        f"To declare an output of this name: outputs={{{name!r}: ...}}."
+    )
+
+
+def _plural(name: str, value: Any) -> Any:
+    if name in ("ignore", "ignore_globals", "packages", "track"):
+        return (value,) if isinstance(value, (str, ModuleType)) else tuple(value)
+    return value
+
+
+def wrap(module: ModuleType, *names: str, **declared: Mapping[str, Any]) -> None:
+    """Make functions of a module that knows nothing of sweepable cached ones, in place.
+
+    They then call each other's cached form, so that what came from what is recorded as they run.
+
+    Parameters
+    ----------
+    module : module
+        Where the functions live.
+    *names : str
+        Names of functions.
+    **declared : dict
+        Names of functions with what `sweepable.cache` would be given: ``evaluate=dict(rms=float)``.
+
+    Raises
+    ------
+    UnknownName
+        If the module has no such function.
+
+    Examples
+    --------
+    >>> import statistics, types, sweepable
+    >>> module = types.ModuleType("module")
+    >>> exec("def area(r=1.0): return 3 * r * r", module.__dict__)
+    >>> sweepable.wrap(module, area=dict(area=float))
+    >>> module.area(2.0)
+    12.0
+    """
+    for name, spec in ({name: {} for name in names} | declared).items():
+        function = getattr(module, name, None)
+        if function is None:
+            known = [found for found, value in vars(module).items() if callable(value) and not found.startswith("_")]
+            raise UnknownName(f"the module {module.__name__} has no {name!r}{did_you_mean(name, known)}")
+        setattr(module, name, cache(function, **dict(spec)))
+        WRAPPED.setdefault(module.__name__, {})[name] = dict(spec)
+
+
+def find(function: CachedFunction[..., Any] | Record | str, **lookups: Any) -> Query:
+    """The stored calls of a function, given as such or by name, to which all look-ups apply.
+
+    Parameters
+    ----------
+    function : cached function or str
+        Whose calls. A name works in a process that has only the store and not the code; where several modules have
+        it, ``module.name``.
+    **lookups
+        As in ``filter``.
+
+    Returns
+    -------
+    Query
+
+    Examples
+    --------
+    >>> import sweepable
+    >>> @sweepable.cache
+    ... def half(x):
+    ...     return x / 2
+    >>> half(4.0)
+    2.0
+    >>> [rec.value for rec in sweepable.find("half", x__gt=3)]
+    [2.0]
+    """
+    if isinstance(function, Record):
+        return query_of(current_store(), function.info.function).filter(**lookups)
+    given = function.callee.options.store if is_cached(function) else None  # type: ignore[union-attr]
+    return query_of(current_store(given), function).filter(**lookups)
+
+
+def _wrap_again(module: ModuleType, wrapped: dict[str, dict[str, Any]]) -> None:
+    wrap(module, **wrapped)
+
+
+callees.wrap_again = _wrap_again

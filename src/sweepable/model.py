@@ -1,0 +1,162 @@
+"""The frozen values that cross layers: what a version of code is, what a call is, what is stored of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal, NamedTuple
+
+#: How a stored call ended. ``done`` is served; the others never are.
+#: ``tainted``: it changed what its key was made of. ``failed``: it raised. ``killed``: its process died.
+#: ``unkept``: it returned, but its result could not be stored (the row keeps the lineage whole).
+Status = Literal["done", "tainted", "failed", "killed", "unkept"]
+
+#: How an upstream call came to be one: given as an argument (or a parameter's default), called inside,
+#: or declared by ``depends_on``.
+Role = Literal["argument", "nested", "depends_on"]
+
+
+@dataclass(frozen=True, slots=True)
+class CodeNode:
+    """One function, class or value that a version of code reaches."""
+
+    #: The names it was reached by, in order met, as written: ``damp``, ``control.damp``, ``self.gain``.
+    names: tuple[str, ...]
+    #: ``function``, ``class``, ``value``, ``builtin``, ``package`` (third party), ``absent``, ...
+    kind: str
+    #: Digest of this node alone.
+    digest: str
+    #: Digest of this node by byte code: equal in every process of one Python that runs the same code.
+    fingerprint: str
+    #: Source text for code; a short summary for a value; empty where there is none.
+    summary: str
+    #: ``file:line`` as last seen, for messages only; empty where unknown. Never part of a digest.
+    where: str
+    #: Indices (into the version's nodes) of the nodes that this one refers to, in order of first use.
+    edges: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CodeVersion:
+    """One state of a function's code with all that it reaches."""
+
+    #: 64 hex digits; equal on every Python and machine for the same code.
+    digest: str
+    #: Digest of the same graph by byte code: compares two processes of one Python, where no source is at hand.
+    fingerprint: str
+    #: Depth-first from the function itself (node 0).
+    nodes: tuple[CodeNode, ...] = ()
+    #: Top-level names of third-party packages reached.
+    packages: tuple[str, ...] = ()
+    #: Sentences for people: what could not be followed.
+    untracked: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionFacts:
+    """What the store is told about a cached function."""
+
+    #: The name that is part of every key: ``__qualname__`` or ``name=``.
+    name: str
+    #: Where it lives: the module's dotted name, or the script's path for ``__main__``, or ``notebook``.
+    home: str
+    #: Parameter names, in the order of the signature.
+    parameters: tuple[str, ...]
+
+
+LayoutKind = Literal["value", "tuple", "list", "dict", "object"]
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """How the named outputs of a call make up the value that the function returned.
+
+    ``value``: the one output is the value. ``tuple``, ``list``: outputs in order. ``dict``: outputs by key,
+    in order. ``object``: a named tuple or dataclass whose fields are the outputs.
+    """
+
+    kind: LayoutKind
+    names: tuple[str, ...]
+    #: The declaration that the outputs were checked against and conform to; empty for none.
+    declared: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Outputs:
+    """A returned value, taken apart: one value per name of the layout."""
+
+    layout: Layout
+    values: tuple[object, ...]
+    #: The value as it was returned.
+    whole: object
+
+
+class UpstreamCall(NamedTuple):
+    """An upstream call, as seen from the call below it."""
+
+    key: str
+    role: Role
+    #: The parameter it was given for (``argument``), or the upstream function's name.
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Argument:
+    """One bound argument as the store keeps it."""
+
+    name: str
+    #: ``value``: any Python value. ``call``: the key of an upstream call whose Record the body got.
+    #: ``output``: one output of an upstream call; ``field`` names it.
+    kind: Literal["value", "call", "output"]
+    #: The value itself (``value``), or the upstream call's key.
+    value: object
+    field: str = ""
+    #: 64 hex digits: the digest by which the argument entered the key; empty for ignored parameters.
+    digest: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """An exception that a call raised, as kept."""
+
+    type_name: str
+    message: str
+    traceback: str
+
+
+@dataclass(frozen=True, slots=True)
+class NewCall:
+    """A call to be stored."""
+
+    key: str
+    function: FunctionFacts
+    version: CodeVersion
+    status: Status
+    #: Seconds since the epoch.
+    started: float
+    #: Seconds of wall time.
+    seconds: float
+    arguments: tuple[Argument, ...]
+    #: None for a call without a result.
+    outputs: Outputs | None = None
+    failure: Failure | None = None
+    upstream: tuple[UpstreamCall, ...] = ()
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+
+class StoredCall(NamedTuple):
+    """One row of ``_calls`` whose check digest has been verified."""
+
+    id: int
+    key: str
+    function: int
+    version: int
+    ancestry: int
+    status: Status
+    started: float
+    seconds: float
+    layout: int
+    arguments: bytes
+    result: bytes | None
+    error: bytes | None
+    environment: int

@@ -1,0 +1,198 @@
+"""The outputs of a function: what is declared, and how a returned value is taken apart into named ones."""
+
+from __future__ import annotations
+
+import dataclasses
+import numbers
+import types
+import typing
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from sweepable.errors import DeclarationError
+from sweepable.model import Layout, LayoutKind, Outputs
+
+# The numeric tower: a declared float takes 0 and np.float32(0.5), and keeps them as they are.
+_TOWER: dict[object, tuple[type, ...]] = {
+    float: (numbers.Real,),
+    int: (numbers.Integral,),
+    complex: (numbers.Complex,),
+    bool: (bool, np.bool_),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """One declared output of a cached function.
+
+    Parameters
+    ----------
+    type : type or None, default None
+        What the output has to be: a class, a union of classes, or None for anything. Numbers follow the
+        numeric tower: ``float`` takes ``0`` and ``np.float32(0.5)``, and stores them unchanged.
+    codec : str or None, default None
+        How it is stored: ``"pickle"`` for any value; None chooses by the value.
+    dims : tuple of str, default ()
+        Names of an array's dimensions, for labelled tables and plots.
+    units : str, default ""
+        Units, for people.
+
+    Examples
+    --------
+    >>> import numpy as np, sweepable
+    >>> sweepable.Output(np.ndarray, dims=("time",), units="rad")
+    Output(type=<class 'numpy.ndarray'>, codec=None, dims=('time',), units='rad')
+    """
+
+    type: Any = None
+    codec: str | None = None
+    dims: tuple[str, ...] = ()
+    units: str = ""
+
+    def __post_init__(self) -> None:
+        if self.codec not in (None, "pickle"):
+            raise DeclarationError(f"unknown codec {self.codec!r}; known is 'pickle', or None to choose by the value")
+
+
+def as_output(name: str, declared: object) -> Output:
+    """What was written in the decorator for one output, as an `Output`."""
+    if isinstance(declared, Output):
+        return dataclasses.replace(declared, type=_class_of(declared.type))
+    kind = _class_of(declared)
+    if not _is_type(kind):
+        raise DeclarationError(
+            f"{name}={declared!r} is neither an option of sweepable.cache nor the type of an output. "
+            "Declare an output by a type (float, np.ndarray, pd.DataFrame), by None for anything, or by sweepable.Output(...)."
+        )
+    return Output(kind)
+
+
+def _class_of(declared: object) -> object:
+    """`np.array` is how people spell `np.ndarray`."""
+    return np.ndarray if declared is np.array else declared
+
+
+def _is_type(declared: object) -> bool:
+    if declared is None or isinstance(declared, (type, types.UnionType)):
+        return True
+    return typing.get_origin(declared) is not None or declared is Any
+
+
+def conforms(value: object, kind: object) -> bool:
+    """Whether `value` is what an output declared as `kind` may be."""
+    if kind is None or kind is Any:
+        return True
+    if kind is types.NoneType:
+        return value is None
+    if isinstance(kind, types.UnionType) or typing.get_origin(kind) is typing.Union:
+        return any(conforms(value, types.NoneType if part is None else part) for part in typing.get_args(kind))
+    kind = typing.get_origin(kind) or kind
+    if not isinstance(kind, type):
+        return True  # a typing construct that says nothing at run time
+    return isinstance(value, _TOWER.get(kind, (kind,)))
+
+
+def type_name(kind: object) -> str:
+    """A type as people write it: ``float``, ``numpy.ndarray``, ``any``."""
+    if kind is None:
+        return "any"
+    if not isinstance(kind, type):
+        return str(kind)
+    return kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
+
+
+class Declaration:
+    """The outputs that a function declares, none for those that are found from what it returns.
+
+    Parameters
+    ----------
+    outputs : mapping of str to Output
+        In the order in which a tuple would return them.
+    """
+
+    def __init__(self, outputs: Mapping[str, Output]) -> None:
+        self.outputs = dict(outputs)
+        self.names = tuple(outputs)
+        #: Tells two declarations apart; kept with each stored layout that was checked against it.
+        self.text = ", ".join(f"{name}: {type_name(output.type)}" for name, output in outputs.items())
+
+    def take_apart(self, value: object) -> tuple[Outputs, str]:
+        """The named outputs of `value`, and what is wrong with them ("" for nothing).
+
+        A value that does not fit the declared names becomes the one output ``value``.
+        """
+        found = self._find(value)
+        if found is None:
+            return _outputs("value", ("value",), (value,), value), self._wrong_shape(value)
+        wrong = self._wrong_types(found)
+        if wrong or not self.names:
+            return found, wrong
+        return dataclasses.replace(found, layout=dataclasses.replace(found.layout, declared=self.text)), ""
+
+    def _find(self, value: object) -> Outputs | None:
+        if not self.names:
+            return _fields(value) or _outputs("value", ("value",), (value,), value)
+        if len(self.names) == 1 and self._is_the_one(value):
+            return _outputs("value", self.names, (value,), value)
+        fields = _fields(value)
+        if fields is not None and set(fields.layout.names) == set(self.names):
+            return fields
+        if type(value) in (tuple, list) and len(typing.cast("tuple[object, ...]", value)) == len(self.names):
+            kind: LayoutKind = "tuple" if type(value) is tuple else "list"
+            return _outputs(kind, self.names, tuple(typing.cast("tuple[object, ...]", value)), value)
+        if len(self.names) == 1:
+            return _outputs("value", self.names, (value,), value)
+        return None
+
+    def _is_the_one(self, value: object) -> bool:
+        """Whether `value` itself is the one declared output, though it looks like a container of it."""
+        kind = self.outputs[self.names[0]].type
+        return kind is not None and conforms(value, kind)
+
+    def _wrong_types(self, found: Outputs) -> str:
+        wrong = [
+            f"{name}: declared {type_name(self.outputs[name].type)}, returned {summary(value)}"
+            for name, value in zip(found.layout.names, found.values, strict=True)
+            if name in self.outputs and not conforms(value, self.outputs[name].type)
+        ]
+        return "; ".join(wrong)
+
+    def _wrong_shape(self, value: object) -> str:
+        return f"declared {len(self.names)} outputs ({', '.join(self.names)}), returned {summary(value)}"
+
+
+def _outputs(kind: LayoutKind, names: tuple[str, ...], values: tuple[object, ...], whole: object) -> Outputs:
+    return Outputs(Layout(kind, names), values, whole)
+
+
+def _fields(value: object) -> Outputs | None:
+    """The outputs of a value that names them itself: a dict, a named tuple or a dataclass."""
+    if type(value) is dict:
+        if value and all(type(key) is str for key in value):
+            return _outputs("dict", tuple(value), tuple(value.values()), value)
+        return None
+    names: tuple[str, ...] = ()
+    if isinstance(value, tuple):
+        names = tuple(getattr(value, "_fields", ()))
+    elif dataclasses.is_dataclass(value) and not isinstance(value, type):
+        names = tuple(field.name for field in dataclasses.fields(value))
+    if not names or not all(hasattr(value, name) for name in names):
+        return None
+    return _outputs("object", names, tuple(getattr(value, name) for name in names), value)
+
+
+def summary(value: object) -> str:
+    """A value in a few words, for messages: ``tuple of 2 (float, ndarray (3,))``."""
+    if isinstance(value, (tuple, list)):
+        parts = ", ".join(summary(part) for part in value[:4]) + (", ..." if len(value) > 4 else "")
+        return f"{type(value).__name__} of {len(value)} ({parts})"
+    if isinstance(value, dict):
+        return f"dict with keys {', '.join(map(repr, list(value)[:6]))}"
+    shape = getattr(value, "shape", None)
+    if isinstance(shape, tuple):
+        return f"{type(value).__name__} {shape}"
+    text = repr(value)
+    return f"{type(value).__name__} {text}" if len(text) <= 40 else type(value).__name__

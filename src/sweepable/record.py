@@ -1,0 +1,344 @@
+"""One stored call as people read it: a dot-able Record, whose outputs load when touched."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sweepable.errors import AmbiguousName, DamagedError, NoCallFound, SweepableError, TrustError, UnknownName
+from sweepable.lineage import CallNode, explicit, function_identifier, spelled
+from sweepable.model import Argument, StoredCall
+from sweepable.names import Place, ambiguous, did_you_mean, resolve, unknown
+from sweepable.store.codecs import Summary
+from sweepable.store.location import current_store
+from sweepable.store.store import open_store
+
+if TYPE_CHECKING:
+    from sweepable.store.store import Store
+
+#: Makes a query of the calls with these keys; the query layer, which stands above this one, puts itself here.
+query_of_keys: Callable[[Store, Sequence[str]], Any]
+#: Makes the query of the calls of a function that came from one call; likewise.
+query_downstream: Callable[[Record, object, Mapping[str, object]], Any]
+
+
+class Info:
+    """What is known about a call beside its arguments and outputs.
+
+    Attributes
+    ----------
+    key : str
+        The call's key, 64 hex digits.
+    status : str
+        ``done``, or how it ended otherwise: ``failed``, ``killed``, ``tainted``, ``unkept``.
+    function : str
+        Name of the function.
+    version : str
+        Digest of the version of its code.
+    started : datetime.datetime
+        When it began, in local time.
+    seconds : float
+        How long it ran (wall time).
+    error, traceback : str or None
+        The exception of a call that raised, in one line and in full.
+    environment : dict of str to str
+        Python, host and the versions of the packages reached.
+    """
+
+    def __init__(self, store: Store, call: StoredCall) -> None:
+        failure = store.failure(call)
+        self.key = call.key
+        self.status = call.status
+        self.function = _function_name(store, call)
+        self.version = _version_digest(store, call)
+        self.started = dt.datetime.fromtimestamp(call.started).astimezone()
+        self.seconds = call.seconds
+        self.error = f"{failure.type_name}: {failure.message}" if failure else None
+        self.traceback = failure.traceback if failure else None
+        self.environment = store.environment(call.environment) if call.environment else {}
+
+    @property
+    def host(self) -> str | None:
+        """The machine that it ran on."""
+        return self.environment.get("host")
+
+    @property
+    def packages(self) -> dict[str, str]:
+        """Versions of the packages that the code reached."""
+        prefix = "package "
+        return {k.removeprefix(prefix): v for k, v in self.environment.items() if k.startswith(prefix)}
+
+    def __repr__(self) -> str:
+        lines = "".join(f"\n  {name}: {value!r}" for name, value in vars(self).items() if name != "traceback")
+        return f"Info({lines}\n)"
+
+
+class Record:
+    """One stored call: parameters, outputs and upstream calls as attributes.
+
+    A name is the call's own parameter or output, else an upstream call by parameter or function name, else a
+    parameter or output of the one upstream call that has it. ``rec["x"]`` is always the user's ``x``; beside
+    those, a Record has ``params``, ``outputs``, ``upstream``, ``downstream`` and ``info``.
+
+    Examples
+    --------
+    >>> import sweepable
+    >>> @sweepable.cache(area=float)
+    ... def square(side=2.0):
+    ...     return side * side
+    >>> rec = square.get_or_run(side=3.0)
+    >>> rec.area, rec.side, rec.info.status
+    (9.0, 3.0, 'done')
+    """
+
+    __slots__ = ("_again", "_loaded", "_node", "_store")
+
+    def __init__(
+        self,
+        store: Store,
+        call: StoredCall,
+        loaded: Mapping[str, object] | None = None,
+        *,
+        again: Callable[[], StoredCall | None] | None = None,
+    ) -> None:
+        self._store = store
+        self._node = CallNode(store, call)
+        self._loaded: dict[str, object] = dict(loaded or {})
+        self._again = again
+
+    @property
+    def __sweepable_key__(self) -> str:
+        return self._node.call.key
+
+    # -- ours
+
+    @property
+    def params(self) -> _Part:
+        """The call's arguments by parameter name."""
+        return _Part("parameter", list(self._node.arguments), self._argument)
+
+    @property
+    def outputs(self) -> _Part:
+        """The call's outputs by name; each loads when touched."""
+        return _Part("output", list(self._output_names()), self._output)
+
+    @property
+    def upstream(self) -> _Part:
+        """The upstream calls by parameter or function name: Records, or a Query where there are several."""
+        names = list(dict.fromkeys(step.name for step in self._node.steps()))
+        return _Part("upstream call", names, self._upstream)
+
+    def downstream(self, function: object, **lookups: object) -> Any:
+        """The calls of `function` that came from this one, at any distance.
+
+        Parameters
+        ----------
+        function : cached function or str
+            Whose calls to find.
+        **lookups
+            As in ``filter``.
+
+        Returns
+        -------
+        Query
+        """
+        return query_downstream(self, function, lookups)
+
+    @property
+    def info(self) -> Info:
+        """Key, status, when, how long, version, error."""
+        return Info(self._store, self._node.call)
+
+    # -- the user's
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__") and name.endswith("__"):
+            raise AttributeError(name)
+        return self[name]
+
+    def __getitem__(self, name: str) -> Any:
+        plain = explicit(name, self._node.arguments, self._output_names())
+        if plain is not None:
+            return self._own(*plain)
+        own = spelled(self._node.arguments, self._output_names())
+        if name in own:
+            return self._own(*own[name])
+        if f"params__{name}" in own:
+            raise AmbiguousName(f"{self._title()}: {name!r} is a parameter and an output; write params__{name} or outputs__{name}")
+        return self._found_upstream(name)
+
+    def _found_upstream(self, name: str) -> Any:
+        places = resolve(self._node, name)
+        if not places:
+            raise unknown(self._node, name, self._title())
+        if len(places) == 1:
+            return self._at(places[0])
+        if all(place.name is None for place in places):
+            return query_of_keys(self._store, [_call_of(place).key for place in places])
+        raise ambiguous(name, self._title(), places)
+
+    def _at(self, place: Place) -> Any:
+        record = Record(self._store, _call_of(place))
+        return record if place.name is None else record[place.name]
+
+    def _own(self, kind: str, name: str) -> Any:
+        return self._argument(name) if kind == "parameter" else self._output(name)
+
+    def _output_names(self) -> tuple[str, ...]:
+        return self._node.outputs or tuple(self._loaded)
+
+    def _output(self, name: str) -> Any:
+        if name not in self._loaded:
+            self._loaded[name] = self._load(name)
+        return self._loaded[name]
+
+    def _load(self, name: str) -> Any:
+        try:
+            return self._store.output(self._node.call, name)
+        except (DamagedError, TrustError):
+            call = self._again() if self._again is not None else None
+            if call is None:
+                raise
+        return self._store.output(call, name)
+
+    def _argument(self, name: str) -> Any:
+        argument = self._node.arguments[name]
+        if argument.kind == "value":
+            if isinstance(argument.value, Summary):
+                raise SweepableError(
+                    f"{self._title()}: the argument {name} ({argument.value.text}) was too large to be kept with the call; "
+                    "its digest is in params__ look-ups, its content is not in the store"
+                )
+            return argument.value
+        record = self._upstream_call(argument)
+        return record if argument.kind == "call" else record[argument.field]
+
+    def _upstream_call(self, argument: Argument) -> Record:
+        call = self._store.fetch(str(argument.value))
+        if call is None:
+            raise NoCallFound(f"{self._title()}: the upstream call given as {argument.name} is no longer in the store")
+        return Record(self._store, call)
+
+    def _upstream(self, name: str) -> Any:
+        keys = [_call_of_step(step.node).key for step in self._node.steps() if step.name == name]
+        if len(keys) > 1:
+            return query_of_keys(self._store, keys)
+        call = self._store.fetch(keys[0])
+        return Record(self._store, call) if call is not None else None
+
+    # -- as an object
+
+    def _title(self) -> str:
+        return function_identifier(self._store, self._node.call.function) if self._node.call.function else "Record"
+
+    def __repr__(self) -> str:
+        shown = ", ".join(f"{name}={_short(argument)}" for name, argument in self._node.arguments.items())
+        names = ", ".join(self._output_names())
+        return f"<{self._title()}({shown}) -> {names or self._node.call.status}>"
+
+    def __dir__(self) -> list[str]:
+        upstream = [name for step in self._node.steps() for name in (step.name, step.function)]
+        return sorted({*object.__dir__(self), *self._node.arguments, *self._output_names(), *upstream})
+
+    def _ipython_key_completions_(self) -> list[str]:
+        return [*self._node.arguments, *self._output_names()]
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Record) and other.__sweepable_key__ == self.__sweepable_key__
+
+    def __hash__(self) -> int:
+        return hash(self.__sweepable_key__)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        if self._node.call.status == "done":
+            return _restored, (str(self._store.path), self._node.call.key)
+        return _restored, (str(self._store.path), self._node.call.key, self._node.call, self._loaded)
+
+
+def fresh(record: Record) -> Record:
+    """The same Record with nothing loaded, so that no one's changes to an array it has given out are seen."""
+    if record._node.call.status != "done":
+        return record
+    return Record(record._store, record._node.call, again=record._again)
+
+
+def store_of(record: Record) -> Store:
+    """Where a Record is stored."""
+    return record._store
+
+
+def call_of(record: Record) -> StoredCall:
+    """The row that a Record reads."""
+    return record._node.call
+
+
+class _Part(Mapping[str, Any]):
+    """One kind of names of a Record: by attribute, by key, in order."""
+
+    def __init__(self, kind: str, names: list[str], read: Callable[[str], Any]) -> None:
+        self._kind = kind
+        self._names = names
+        self._read = read
+
+    def __getitem__(self, name: str) -> Any:
+        if name not in self._names:
+            raise UnknownName(f"no {self._kind} {name!r}{did_you_mean(name, self._names)}")
+        return self._read(name)
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        return self[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._names
+
+    def __dir__(self) -> list[str]:
+        return [*object.__dir__(self), *self._names]
+
+    def __repr__(self) -> str:
+        return f"{self._kind}s: {', '.join(self._names)}"
+
+
+def _restored(
+    path: str, key: str, call: StoredCall | None = None, loaded: Mapping[str, object] | None = None
+) -> Record:
+    # The store may have been moved since: then the one in use is where the call is looked for.
+    store = open_store(path) if (Path(path) / "index.db").exists() else current_store()
+    found = store.fetch(key) or call
+    if found is None:
+        raise NoCallFound(f"a Record refers to the call {key[:12]}, which is not in the store {store.path}")
+    return Record(store, found, loaded)
+
+
+def _call_of(place: Place) -> StoredCall:
+    return _call_of_step(place.node)
+
+
+def _call_of_step(node: object) -> StoredCall:
+    assert isinstance(node, CallNode)
+    return node.call
+
+
+def _short(argument: Argument) -> str:
+    if argument.kind != "value":
+        return f"<{argument.field or 'Record'} {str(argument.value)[:8]}>"
+    text = argument.value.text if isinstance(argument.value, Summary) else repr(argument.value)
+    return text if len(text) <= 40 else f"{text[:37]}..."
+
+
+def _function_name(store: Store, call: StoredCall) -> str:
+    return next((known.name for known in store.functions() if known.id == call.function), "")
+
+
+def _version_digest(store: Store, call: StoredCall) -> str:
+    row = store.connection().execute("SELECT digest FROM _versions WHERE id = ?", (call.version,)).fetchone()
+    return str(row[0]) if row else ""

@@ -1,0 +1,154 @@
+"""What the store knows about functions, versions and lineage as a whole: the read side asks here."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, NamedTuple
+
+from sweepable.store import function_tables, index
+from sweepable.store.connections import uri
+
+
+class StoredFunction(NamedTuple):
+    """One cached function.
+
+    Attributes
+    ----------
+    id : int
+    name : str
+        The name that is part of every key.
+    identifier : str
+        The last component of its qualified name.
+    table : str
+        The table with its calls.
+    homes : tuple of str
+        Modules and scripts that it was called from.
+    """
+
+    id: int
+    name: str
+    identifier: str
+    table: str
+    homes: tuple[str, ...]
+
+
+class Route(NamedTuple):
+    """An upstream function of a function: calls of it stand under this role and name."""
+
+    role: str
+    name: str
+    function: int
+
+
+@dataclass(frozen=True, slots=True)
+class StoredVersion:
+    """One state of a function's code."""
+
+    id: int
+    digest: str
+    #: Seconds since the epoch.
+    created: float
+    count: Callable[[], int]
+
+    @property
+    def calls(self) -> int:
+        """How many calls are stored under it; counted when asked."""
+        return self.count()
+
+
+class Catalogue:
+    """What a store holds, beside the single calls.
+
+    Parameters
+    ----------
+    connection : callable
+        Returns this thread's connection.
+    """
+
+    def __init__(self, connection: Callable[[], sqlite3.Connection]) -> None:
+        self._connection = connection
+
+    def connection(self) -> sqlite3.Connection:
+        """This thread's connection to the index, for reading; only the store writes."""
+        return self._connection()
+
+    def functions(self) -> list[StoredFunction]:
+        """Every function that has been stored, in the order in which they came."""
+        homes: dict[int, list[str]] = {}
+        for function, home in self.connection().execute("SELECT function, home FROM _homes ORDER BY function, home"):
+            homes.setdefault(function, []).append(home)
+        rows = self.connection().execute("SELECT id, name, identifier, table_name FROM _functions ORDER BY id")
+        return [
+            StoredFunction(id, name, identifier, table, tuple(homes.get(id, ())))
+            for id, name, identifier, table in rows
+        ]
+
+    def find_function(
+        self, name: str, version_digest: str | None = None, home: str | None = None
+    ) -> StoredFunction | None:
+        """The function of this name: known at this home, else known to have had this version.
+
+        Without home and version, the first of that name. Another function that only shares the name is not found.
+        """
+        functions = [found for found in self.functions() if found.name == name]
+        if version_digest is None and home is None:
+            return functions[0] if functions else None
+        row = index.find_function(self.connection(), name, version_digest, home)
+        return next((found for found in functions if row is not None and found.id == row[0]), None)
+
+    def columns(self, function_id: int) -> dict[tuple[str, str], str]:
+        """The columns of a function's table: (``parameter``, ``output`` or ``upstream``; name) -> column."""
+        return function_tables.columns(self.connection(), function_id)
+
+    def routes(self, function_id: int) -> list[Route]:
+        """Which upstream functions stand under which role and name of this function."""
+        rows = self.connection().execute(
+            "SELECT role, name, upstream_function FROM _routes WHERE downstream_function = ? ORDER BY role, name, 3",
+            (function_id,),
+        )
+        return [Route(*row) for row in rows]
+
+    def versions(self, function_id: int) -> list[StoredVersion]:
+        """The versions of a function's code, in the order in which they came."""
+        rows = self.connection().execute(
+            "SELECT id, digest, created FROM _versions WHERE function = ? ORDER BY id", (function_id,)
+        )
+        return [StoredVersion(id, digest, at, partial(self.count_calls, id)) for id, digest, at in rows]
+
+    def count_calls(self, version_id: int) -> int:
+        """How many calls are stored under a version."""
+        query = (
+            "SELECT count(*) FROM _calls WHERE version = ? AND function = (SELECT function FROM _versions WHERE id = ?)"
+        )
+        return self._count(query, version_id, version_id)
+
+    def stale_count(self, function_id: int, version_digest: str) -> int:
+        """How many calls of a function are done under other versions than this."""
+        query = (
+            "SELECT count(*) FROM _calls WHERE function = ? AND status = 'done' "
+            "AND version NOT IN (SELECT id FROM _versions WHERE function = ? AND digest = ?)"
+        )
+        return self._count(query, function_id, function_id, version_digest)
+
+    def _count(self, query: str, *parameters: object) -> int:
+        return int(self.connection().execute(query, parameters).fetchone()[0])
+
+    def ancestries(self) -> dict[int, tuple[int, ...]]:
+        """The interned sets of version ids that calls came from, at any distance."""
+        return {id: index.versions_in(text) for id, text in self.connection().execute("SELECT * FROM _ancestries")}
+
+    def environment(self, id: int) -> dict[str, str]:
+        """What was recorded of the surroundings of a run."""
+        row = self.connection().execute("SELECT text FROM _environments WHERE id = ?", (id,)).fetchone()
+        return {} if row is None else dict(json.loads(row[0]))
+
+    def database(self) -> Any:
+        """A `sqlite_utils.Database` on the index, for reading, with a connection of its own."""
+        import sqlite_utils
+
+        path = self.connection().execute("PRAGMA database_list").fetchone()[2]
+        return sqlite_utils.Database(sqlite3.connect(f"{uri(path)}?mode=ro", uri=True))

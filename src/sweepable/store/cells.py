@@ -1,0 +1,264 @@
+"""The cells of function tables: values as SQLite compares them, for look-ups by value.
+
+Numbers, text and None are themselves. All else is a BLOB of readable text, so that True is not 1 and NaN not NULL:
+``True``, ``nan``, ``datetime:2026-11-20T12:00:00``, ``enum:Solver.RK45``. What has no short form is described, with a
+digest: such cells are equal when their digests are.
+"""
+
+from __future__ import annotations
+
+import ast
+import datetime as dt
+import enum
+import math
+import re
+from collections.abc import Callable
+from decimal import Decimal
+from fractions import Fraction
+from pathlib import Path, PurePath
+from typing import Any
+from uuid import UUID
+
+import numpy as np
+from blake3 import blake3
+
+from sweepable.store.codecs import Summary
+from sweepable.store.results import describe
+
+Cell = int | float | str | bytes | None
+
+#: Longer text is described, with its digest.
+LONGEST = 1000
+_DIGITS = 32
+_PYTHON = (bool, int, float, complex, str, bytes, enum.Enum, PurePath, UUID)
+_NUMBERS = (Decimal, Fraction, dt.date, dt.timedelta, dt.time)
+_NUMPY = (np.bool_, np.number, np.str_, np.bytes_, np.datetime64)
+_SCALARS = (*_PYTHON, *_NUMBERS, *_NUMPY)
+
+
+def is_scalar(value: object) -> bool:
+    """Whether an output has a column of its own; None counts, being what a scalar that is not there is."""
+    return value is None or isinstance(value, _SCALARS)
+
+
+def to_cell(value: object, digest: str = "") -> Cell:
+    """The cell for a value.
+
+    Parameters
+    ----------
+    value : object
+        Any value; numbers are equal by value, whatever their type.
+    digest : str, default ""
+        The digest of its content, for values without a short form.
+    """
+    kind = type(value)
+    if value is None or (kind is float and value == value):
+        return value  # type: ignore[return-value]
+    if kind is int and -(2**63) <= value < 2**63:  # type: ignore[operator]
+        return value  # type: ignore[return-value]
+    if kind is str and len(value) <= LONGEST and value.isascii():  # type: ignore[arg-type,attr-defined]
+        return value  # type: ignore[return-value]
+    for types, convert in _CONVERSIONS:
+        if isinstance(value, types):
+            return convert(value, digest)
+    return _described(describe(value), digest)
+
+
+def _described(text: str, digest: str) -> bytes:
+    return f"{text} #{digest[:_DIGITS] or '?'}".encode("utf-8", "backslashreplace")
+
+
+def _text(value: str, digest: str) -> Cell:
+    if len(value) > LONGEST:
+        return _described(f"str of {len(value)}", blake3(value.encode("utf-8", "surrogatepass")).hexdigest())
+    try:
+        value.encode()
+    except UnicodeEncodeError:  # lone surrogates, which SQLite cannot hold
+        return b"str:" + ascii(value).encode()
+    return str(value)
+
+
+def _bytes(value: bytes, digest: str) -> Cell:
+    if len(value) > LONGEST:
+        return _described(f"bytes of {len(value)}", blake3(value).hexdigest())
+    return b"bytes:" + repr(bytes(value)).encode()
+
+
+def _integer(value: Any, digest: str) -> Cell:
+    number = int(value)
+    if -(2**63) <= number < 2**63:
+        return number
+    return f"int:{number:#x}".encode() if number.bit_length() > 10_000 else f"int:{number}".encode()
+
+
+def _real(value: Any, digest: str) -> Cell:
+    number = float(value)
+    if math.isnan(number):
+        return b"nan"
+    if isinstance(value, np.longdouble) and type(value)(number) != value:
+        return f"longdouble:{np.format_float_positional(value)}".encode()
+    return number
+
+
+def _complex(value: Any, digest: str) -> Cell:
+    return f"complex:{complex(value)!r}".encode()
+
+
+def _date(value: dt.date, digest: str) -> Cell:
+    return f"date:{value.isoformat()}".encode()
+
+
+def _datetime(value: dt.datetime, digest: str) -> Cell:
+    if value != value:
+        return b"NaT"
+    # Moments are equal in every zone; written in one, their text is in their order as well.
+    if value.tzinfo is not None and value.utcoffset() is not None:
+        try:
+            value = value.astimezone(dt.UTC)
+        except (OverflowError, ValueError):  # at the ends of the calendar
+            pass
+    return f"datetime:{value.isoformat()}".encode()
+
+
+def _datetime64(value: np.datetime64, digest: str) -> Cell:
+    if np.isnat(value):
+        return b"NaT"
+    exact = value.astype("M8[us]")
+    if exact == value and abs(exact.astype(int)) < 2**55:
+        found = exact.item()
+        if isinstance(found, dt.datetime):
+            return _datetime(found, digest)
+    return f"datetime:{value}".encode()
+
+
+def _timedelta(value: dt.timedelta, digest: str) -> Cell:
+    if value != value:
+        return b"NaT"
+    nanoseconds = getattr(value, "nanoseconds", 0)  # of a pandas Timedelta
+    whole = (value.days * 86_400 + value.seconds) * 10**9 + value.microseconds * 1000 + nanoseconds
+    return _seconds(whole)
+
+
+def _timedelta64(value: np.timedelta64, digest: str) -> Cell:
+    if np.isnat(value):
+        return b"NaT"
+    unit, count = np.datetime_data(value.dtype)
+    if unit not in _NANOSECONDS:  # months have no length, and what is finer than all others no equal
+        return f"timedelta:{value!s}".encode()
+    return _seconds(int(value.astype(int)) * count * _NANOSECONDS[unit])
+
+
+_NANOSECONDS = {
+    "ns": 1,
+    "us": 10**3,
+    "ms": 10**6,
+    "s": 10**9,
+    "m": 60 * 10**9,
+    "h": 3600 * 10**9,
+    "D": 86_400 * 10**9,
+    "W": 7 * 86_400 * 10**9,
+}
+
+
+def _seconds(nanoseconds: int) -> bytes:
+    sign = "-" if nanoseconds < 0 else ""
+    whole, rest = divmod(abs(nanoseconds), 10**9)
+    fraction = f".{rest:09d}".rstrip("0") if rest else ""
+    return f"timedelta:{sign}{whole}{fraction}s".encode()
+
+
+def _decimal(value: Decimal, digest: str) -> Cell:
+    if not value.is_finite():
+        return f"decimal:{value}".encode()
+    sign, digits, exponent = value.as_tuple()
+    power = int(exponent)
+    while len(digits) > 1 and digits[-1] == 0:
+        digits, power = digits[:-1], power + 1
+    if digits == (0,):
+        sign, power = 0, 0
+    return f"decimal:{Decimal((sign, digits, power))}".encode()
+
+
+def _enum(value: enum.Enum, digest: str) -> Cell:
+    name = value.name if isinstance(value.name, str) else repr(value.value)
+    return f"enum:{type(value).__name__}.{name}".encode("utf-8", "backslashreplace")
+
+
+def _path(value: PurePath, digest: str) -> Cell:
+    return b"path:" + str(value).encode("utf-8", "backslashreplace")
+
+
+# In this order: a datetime is a date, a float64 a float, an IntEnum an int.
+_CONVERSIONS: tuple[tuple[Any, Callable[[Any, str], Cell]], ...] = (
+    (enum.Enum, _enum),
+    ((bool, np.bool_), lambda value, digest: b"True" if value else b"False"),
+    (np.timedelta64, _timedelta64),
+    ((int, np.integer), _integer),
+    ((float, np.floating), _real),
+    (str, _text),
+    ((complex, np.complexfloating), _complex),
+    (bytes, _bytes),
+    (dt.datetime, _datetime),
+    (dt.date, _date),
+    (dt.timedelta, _timedelta),
+    (np.datetime64, _datetime64),
+    (dt.time, lambda value, digest: f"time:{value.isoformat()}".encode()),
+    (Decimal, _decimal),
+    (Fraction, lambda value, digest: f"fraction:{value}".encode()),
+    (PurePath, _path),
+    (UUID, lambda value, digest: f"uuid:{value}".encode()),
+    (Summary, lambda value, digest: _described(value.text, value.digest or digest)),
+)
+
+
+# -- back again
+
+
+def from_cell(cell: Cell) -> object:
+    """The value of a cell, in its plain Python form; a `Summary` where there is only a description."""
+    if not isinstance(cell, bytes):
+        return cell
+    if cell in _WORDS:
+        return _WORDS[cell]
+    kind, _, text = cell.decode("utf-8", "replace").partition(":")
+    if kind in _PARSERS:
+        try:
+            return _PARSERS[kind](text)
+        except (ValueError, SyntaxError, ArithmeticError):
+            pass
+    words, _, digest = cell.decode("utf-8", "replace").rpartition(" #")
+    return Summary(words, digest.strip("?")) if words else Summary(digest, "")
+
+
+def _parse_datetime(text: str) -> object:
+    nanoseconds = re.search(r"\.\d{7,}", text)  # which a datetime would cut off
+    try:
+        return np.datetime64(text) if nanoseconds else dt.datetime.fromisoformat(text)
+    except ValueError:
+        return np.datetime64(text)
+
+
+def _parse_timedelta(text: str) -> object:
+    if not text.endswith("s") or " " in text:
+        raise ValueError(text)
+    nanoseconds = Fraction(text[:-1]) * 10**9
+    if nanoseconds % 1000 == 0 and abs(nanoseconds) < 10**9 * 86_400 * 999_999_999:
+        return dt.timedelta(microseconds=int(nanoseconds // 1000))
+    return np.timedelta64(int(nanoseconds), "ns")
+
+
+_WORDS: dict[bytes, object] = {b"True": True, b"False": False, b"nan": math.nan, b"NaT": np.datetime64("NaT")}
+_PARSERS: dict[str, Callable[[str], object]] = {
+    "int": lambda text: int(text, 0),
+    "str": ast.literal_eval,
+    "bytes": ast.literal_eval,
+    "complex": complex,
+    "datetime": _parse_datetime,
+    "date": dt.date.fromisoformat,
+    "time": dt.time.fromisoformat,
+    "timedelta": _parse_timedelta,
+    "decimal": Decimal,
+    "fraction": Fraction,
+    "path": Path,
+    "uuid": UUID,
+}

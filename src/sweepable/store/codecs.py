@@ -1,0 +1,167 @@
+"""How one value becomes bytes: the choice of codec, and what a row says of a value that stands elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from sweepable.errors import DamagedError
+from sweepable.store import npy, pickles, plain
+from sweepable.store.files import Buffer
+from sweepable.store.pickles import CannotEncode
+
+__all__ = ["CannotEncode", "External", "Externals", "OutputFacts", "Summary", "encode_value", "type_name"]
+
+#: Larger values stand in files of their own.
+INLINE = 4096
+#: The most that stands in one row; what comes after goes to files, however small.
+ROW = 64 * 1024
+EXTENSIONS = {"npy": "npy", "pickle": "pkl"}
+
+
+class Summary(NamedTuple):
+    """What is left of a value that was not kept: a few words and the digest by which it entered the key."""
+
+    text: str
+    digest: str
+
+    def __repr__(self) -> str:
+        return f"<{self.text}>" if not self.digest else f"<{self.text} #{self.digest[:8]}>"
+
+
+class OutputFacts(NamedTuple):
+    """What is known of an output without loading it.
+
+    Attributes
+    ----------
+    codec : str
+        ``data``, ``npy`` or ``pickle``.
+    nbytes : int
+        Bytes that it takes in the store.
+    type_name : str
+        Its type, with the module unless built in.
+    shape : tuple of int or None
+        Of arrays and frames.
+    dtype : str
+        Of arrays.
+    """
+
+    codec: str
+    nbytes: int
+    type_name: str
+    shape: tuple[int, ...] | None = None
+    dtype: str = ""
+
+
+class External(NamedTuple):
+    """A value that is not plain: its facts, and its bytes or the name of the blob that holds them."""
+
+    codec: str
+    nbytes: int
+    type_name: str
+    shape: tuple[int, ...] | None
+    dtype: str
+    inline: bytes | None
+    digest: str
+
+    @property
+    def facts(self) -> OutputFacts:
+        """What is known without loading it."""
+        return OutputFacts(*self[:5])
+
+
+#: Stores the chunks of a value and returns the digest of their bytes.
+Keep = Callable[[str, list[Buffer], int], str]
+
+
+class Externals:
+    """Decides, for one row, what stands in it and what in blobs.
+
+    Parameters
+    ----------
+    keep : callable
+        Called as ``keep(extension, chunks, size)`` for each value that goes to a blob; returns its digest.
+    """
+
+    def __init__(self, keep: Keep) -> None:
+        self._keep = keep
+        self._room = ROW
+
+    def encoded(self, value: object, *, limit: int | None = None, parts: Sequence[object] = ()) -> External | None:
+        """`value` as an `External`; None where it takes more than `limit` bytes."""
+        codec, chunks = encode_value(value, limit=limit, parts=parts)
+        size = sum(len(chunk) for chunk in chunks)
+        if limit is not None and (size > limit or not chunks):
+            return None
+        shape, dtype = _shape(value)
+        inline, digest = None, ""
+        if size <= min(INLINE, self._room):
+            inline = b"".join(chunks)
+            self._room -= size
+        else:
+            digest = self._keep(EXTENSIONS[codec], chunks, size)
+        return External(codec, size, type_name(value), shape, dtype, inline, digest)
+
+
+def encode_value(value: object, *, limit: int | None = None, parts: Sequence[object] = ()) -> tuple[str, list[Buffer]]:
+    """The codec for a value that is not plain, and its bytes in chunks (none at all when beyond `limit`)."""
+    if npy.accepts(value) and not parts:
+        assert isinstance(value, np.ndarray)
+        if limit is not None and value.nbytes > limit:
+            return "npy", []
+        return "npy", npy.encode(value)
+    return "pickle", pickles.encode(value, limit=limit, parts=parts) or []
+
+
+def decode_value(codec: str, buffer: Any, parts: Sequence[object] = ()) -> object:
+    """The value that `encode_value` was given, over `buffer`.
+
+    Raises
+    ------
+    DamagedError
+        When the bytes do not make a value: with other code, or without the packages, that they were written with.
+    """
+    try:
+        if codec == "npy":
+            return npy.decode(buffer)
+        if codec == "pickle":
+            return pickles.decode(buffer, parts)
+    except plain.Malformed as error:
+        raise DamagedError(f"a stored value is damaged: {error}") from error
+    except Exception as error:
+        raise DamagedError(f"a stored value cannot be loaded any more: {type(error).__name__}: {error}") from error
+    raise DamagedError(f"a stored value is of an unknown codec, {codec!r}")
+
+
+def to_external(content: Any) -> External:
+    """The `External` of what was read from a row, checked."""
+    try:
+        found = External(*content)
+    except TypeError as error:
+        raise plain.Malformed("not a reference to a value") from error
+    whole = type(found.inline) is bytes and len(found.inline) == found.nbytes
+    if found.codec not in EXTENSIONS or type(found.nbytes) is not int or not (whole or found.inline is None):
+        raise plain.Malformed("not a reference to a value")
+    return found
+
+
+def plain_facts(value: object, nbytes: int) -> OutputFacts:
+    """The facts of a value that stands in its row."""
+    shape, dtype = _shape(value) if isinstance(value, np.generic) else (None, "")
+    return OutputFacts("data", nbytes, type_name(value), shape, dtype)
+
+
+def type_name(value: object) -> str:
+    """The type of a value as people write it."""
+    kind = type(value)
+    return kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
+
+
+def _shape(value: object) -> tuple[tuple[int, ...] | None, str]:
+    shape = getattr(value, "shape", None)
+    if not isinstance(shape, tuple) or not all(isinstance(size, (int, np.integer)) for size in shape):
+        return None, ""
+    dtype = getattr(value, "dtype", None)
+    return tuple(int(size) for size in shape), "" if dtype is None else str(dtype)[:200]

@@ -1,0 +1,294 @@
+"""Connections to the index: one per process and thread, closed under the write lock, never inherited."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+import threading
+import weakref
+from collections.abc import Callable, Iterator
+
+from sweepable.errors import StoreError, StoreFormatError
+from sweepable.store import files
+from sweepable.store.locks import PATIENCE, locked, wait_for_lock
+
+_PRAGMAS = (
+    "PRAGMA synchronous = NORMAL",
+    "PRAGMA trusted_schema = OFF",
+    "PRAGMA cell_size_check = ON",
+    "PRAGMA foreign_keys = OFF",
+    "PRAGMA temp_store = MEMORY",
+)
+#: Connections that belong to a parent process or to another thread.
+_abandoned: list[sqlite3.Connection] = []
+
+
+class Handle:
+    """One thread's connection with its own lock files, so that threads exclude each other as processes do."""
+
+    def __init__(self, connection: sqlite3.Connection, write_lock: int | None, blob_lock: int | None) -> None:
+        self.connection = connection
+        self._locks = [descriptor for descriptor in (write_lock, blob_lock) if descriptor is not None]
+        self.write_lock = write_lock
+        self.blob_lock = blob_lock
+        self._open = True
+
+    def close(self, patience: float = 5.0) -> None:
+        """Close the connection; as it may checkpoint, under the write lock, or else not at all."""
+        if not self._open:
+            return
+        self._open = False
+        try:
+            if self.write_lock is not None:
+                wait_for_lock(self.write_lock, patience=patience)
+            self.connection.close()
+        except (StoreError, OSError, sqlite3.Error):
+            _keep_for_ever(self.connection)
+        self._close_locks()
+
+    def abandon(self) -> None:
+        """Let go of a connection that is not ours to close."""
+        if self._open:
+            self._open = False
+            _keep_for_ever(self.connection)
+            self._close_locks()
+
+    def _close_locks(self) -> None:
+        # closing drops a lock that is still held
+        for descriptor in self._locks:
+            with contextlib.suppress(OSError):
+                os.close(descriptor)
+
+    def __del__(self) -> None:
+        self.close()
+
+
+def _keep_for_ever(found: sqlite3.Connection) -> None:
+    """Not even the interpreter's end may close the connection of a parent process: that would write."""
+    _abandoned.append(found)
+    try:
+        import ctypes
+
+        ctypes.pythonapi.Py_IncRef(ctypes.py_object(found))
+    except (ImportError, AttributeError):
+        pass
+
+
+class Connections:
+    """The connections of one store.
+
+    Parameters
+    ----------
+    folder : str
+        Of the store.
+    prepare : callable
+        Called with the first connection of this process, under the write lock: makes or checks the schema.
+    """
+
+    def __init__(self, folder: str, prepare: Callable[[sqlite3.Connection], None]) -> None:
+        self.folder = folder
+        self.index = os.path.join(folder, "index.db")
+        self._prepare = prepare
+        self._local = threading.local()
+        self._opening = threading.Lock()
+        self._handles: weakref.WeakSet[Handle] = weakref.WeakSet()
+        self._known: tuple[int, int] | None = None
+        self._read_only: bool | None = None
+
+    @property
+    def read_only(self) -> bool:
+        """Whether the store can be read only."""
+        if self._read_only is None:
+            self.handle()
+        return bool(self._read_only)
+
+    def get(self) -> sqlite3.Connection:
+        """This thread's connection."""
+        return self.handle().connection
+
+    def handle(self) -> Handle:
+        """This thread's connection and lock files."""
+        try:
+            return self._local.handle  # type: ignore[no-any-return]
+        except AttributeError:
+            with self._opening:
+                handle = self._open()
+                self._handles.add(handle)
+            self._local.handle = handle
+            return handle
+
+    # -- opening
+
+    def _open(self) -> Handle:
+        if self._read_only is None:
+            self._read_only = self._make_folder()
+        try:
+            return self._open_to_read() if self._read_only else self._open_to_write()
+        except sqlite3.DatabaseError as error:
+            if "not a database" not in str(error):
+                raise
+            raise StoreFormatError(f"{self.index} is no index of sweepable: {error}. {WAY_OUT}") from error
+
+    def _make_folder(self) -> bool:
+        """Make the store's folder where it is missing; the answer is whether it can only be read."""
+        if not files.exists(self.folder):
+            try:
+                files.make_parents(self.folder)
+                files.make_folder(self.folder)
+            except OSError as error:
+                raise StoreError(f"the store {self.folder} cannot be made: {error}. {WAY_OUT}") from error
+        elif not files.is_folder(self.folder):
+            raise StoreError(f"the store {self.folder} is a file, not a folder. {WAY_OUT}")
+        there = files.exists(self.index)
+        if files.is_writable(self.folder) and (not there or files.is_writable(self.index)):
+            return False
+        if not there:
+            raise StoreError(f"the store {self.folder} cannot be made: the folder is not writable. {WAY_OUT}")
+        return True
+
+    def _open_to_write(self) -> Handle:
+        write_lock, blob_lock = self._open_locks()
+        try:
+            with locked(write_lock):
+                connection = self._connect_to_write()
+        except BaseException:
+            files.close(write_lock)
+            files.close(blob_lock)
+            raise
+        return Handle(connection, write_lock, blob_lock)
+
+    def _open_locks(self) -> tuple[int, int]:
+        folder = os.path.join(self.folder, "locks")
+        files.make_folder(folder)
+        write_lock = files.open_lock(os.path.join(folder, "write"))
+        try:
+            return write_lock, files.open_lock(os.path.join(folder, "blobs"))
+        except BaseException:
+            files.close(write_lock)
+            raise
+
+    def _connect_to_write(self) -> sqlite3.Connection:
+        first = self._known is None
+        if first:
+            self._make_files()
+        connection = self._connect(f"{uri(self.index)}?mode=rw")
+        try:
+            if first:
+                self._prepare(connection)
+                self._known = files.identity(self.index)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def _make_files(self) -> None:
+        # Made by us and not by SQLite, so that its mode is right from the beginning: SQLite copies it to its -wal.
+        descriptor = files.create(self.index)
+        if descriptor is not None:
+            files.close(descriptor)
+        ignore = os.path.join(self.folder, ".gitignore")
+        if not files.exists(ignore):
+            with contextlib.suppress(FileExistsError):
+                files.write_new(ignore, [b"*\n"])
+
+    def _open_to_read(self) -> Handle:
+        connection = self._connect_to_read()
+        try:
+            if self._known is None:
+                self._prepare(connection)
+                self._known = files.identity(self.index)
+        except BaseException:
+            connection.close()
+            raise
+        return Handle(connection, None, None)
+
+    def _connect_to_read(self) -> sqlite3.Connection:
+        readable = f"{uri(self.index)}?mode=ro"
+        connection = self._connect(readable)
+        try:
+            connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+            return connection
+        except sqlite3.OperationalError as error:
+            connection.close()
+            log = files.stamp_of(self.index + "-wal")
+            if log is not None and log.size:
+                # Its newest rows are in the log, which cannot be read here; without them nothing would be right.
+                raise StoreError(f"the store {self.folder} cannot be read on a read-only medium: {error}") from error
+            return self._connect(readable + "&immutable=1")
+
+    def _connect(self, address: str) -> sqlite3.Connection:
+        connection = sqlite3.connect(
+            address, uri=True, timeout=PATIENCE, isolation_level=None, check_same_thread=False, cached_statements=256
+        )
+        try:
+            for pragma in _PRAGMAS:
+                connection.execute(pragma)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    # -- writing
+
+    @contextlib.contextmanager
+    def writing(self) -> Iterator[sqlite3.Connection]:
+        """One transaction, under the write lock: all of it or nothing."""
+        handle = self.handle()
+        if handle.write_lock is None:
+            raise StoreError(f"the store {self.folder} is read-only")
+        with locked(handle.write_lock):
+            connection = handle.connection
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield connection
+                connection.execute("COMMIT")
+            except BaseException:
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
+                raise
+
+    @contextlib.contextmanager
+    def publishing(self) -> Iterator[None]:
+        """While blobs are written and their row is not yet there: nobody may sweep them away."""
+        handle = self.handle()
+        if handle.blob_lock is None:
+            raise StoreError(f"the store {self.folder} is read-only")
+        with locked(handle.blob_lock, shared=True):
+            yield
+
+    # -- ends
+
+    def was_replaced(self) -> bool:
+        """Whether the index is no longer the file that was opened: the folder was deleted, or made anew."""
+        return self._known is not None and files.identity(self.index) != self._known
+
+    def close(self) -> None:
+        """Close this thread's connection and let go of those of others; all open again when needed."""
+        mine = getattr(self._local, "handle", None)
+        for handle in list(self._handles):
+            if handle is mine:
+                handle.close()
+            else:
+                handle.abandon()
+        self._forget()
+
+    def forked(self) -> None:
+        """In a forked child: nothing that was inherited may be used, or closed."""
+        for handle in list(self._handles):
+            handle.abandon()
+        self._opening = threading.Lock()
+        self._forget()
+
+    def _forget(self) -> None:
+        self._local = threading.local()
+        self._handles = weakref.WeakSet()
+        self._known = self._read_only = None
+
+
+WAY_OUT = "Use another folder: SWEEPABLE_STORE=/path, or sweepable.use(path)."
+
+
+def uri(path: str) -> str:
+    """The ``file:`` URI of a path, to which ``?mode=ro`` may be added."""
+    return "file:" + path.replace("%", "%25").replace("?", "%3f").replace("#", "%23")

@@ -1,0 +1,385 @@
+"""The rows of the index: reading a call by its key, and writing a call with all that belongs to it.
+
+Every function here that writes is given a connection within a transaction.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import NamedTuple, cast
+
+from blake3 import blake3
+
+from sweepable.model import CodeVersion, FunctionFacts, Layout, NewCall, Status, StoredCall, UpstreamCall
+from sweepable.store import function_tables, schema
+from sweepable.store.cells import Cell
+from sweepable.store.files import Stamp
+from sweepable.store.function_tables import Column
+
+#: A call in the order of `StoredCall`, and its check digest.
+_ROW = (
+    "id, key, function, version, ancestry, status, started, seconds, layout, arguments, result, error, environment, "
+    "check_digest"
+)
+BY_KEY = f"SELECT {_ROW} FROM _calls WHERE key = ?"
+BY_ID = f"SELECT {_ROW} FROM _calls WHERE id = ?"
+
+
+class Blob(NamedTuple):
+    """A blob that a call refers to; the stamp is that of the file if it was just written."""
+
+    digest: str
+    extension: str
+    size: int
+    stamp: Stamp | None
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """What is written of one call, encoded."""
+
+    arguments: bytes
+    result: bytes | None
+    error: bytes | None
+    #: Parameters, upstream calls (their keys) and scalar outputs.
+    cells: dict[Column, Cell]
+    #: Outputs that are no scalars, described: they stand in a column only where there is one.
+    others: dict[Column, Cell]
+    blobs: list[Blob] = field(default_factory=list)
+
+
+# -- the check digest
+
+
+def check_digest(
+    key: str,
+    function: int,
+    version: int,
+    ancestry: int,
+    status: str,
+    layout: int,
+    arguments: bytes,
+    result: bytes | None,
+    error: bytes | None,
+) -> str:
+    """The digest of what is served from a row."""
+    head = (
+        f"{key} {function} {version} {ancestry} {status} {layout} {len(arguments)} "
+        f"{-1 if result is None else len(result)} {-1 if error is None else len(error)}\n"
+    )
+    return blake3(b"".join((head.encode(), arguments, result or b"", error or b""))).hexdigest()
+
+
+def verified(row: Sequence[object], key: str | None = None) -> StoredCall | None:
+    """The call of a row of `BY_KEY`; None where it is not what was written."""
+    call = StoredCall(*row[:13])  # type: ignore[arg-type]
+    try:
+        digest = check_digest(
+            key or call.key,
+            call.function,
+            call.version,
+            call.ancestry,
+            call.status,
+            call.layout,
+            call.arguments,
+            call.result,
+            call.error,
+        )
+    except (TypeError, ValueError):  # a flipped bit can change a type as well
+        return None
+    return call if digest == row[13] else None
+
+
+def find(c: sqlite3.Connection, key: str | int) -> tuple[int | None, StoredCall | None]:
+    """The id of the row of a key (or of an id), and its call unless the row is damaged."""
+    by_key = isinstance(key, str)
+    try:
+        row = c.execute(BY_KEY if by_key else BY_ID, (key,)).fetchone()
+    except sqlite3.OperationalError as error:
+        if "decode" not in str(error):
+            raise
+        return c.execute(f"SELECT id FROM _calls WHERE {'key' if by_key else 'id'} = ?", (key,)).fetchone()[0], None
+    return (None, None) if row is None else (row[0], verified(row, key if isinstance(key, str) else None))
+
+
+def stays(stored: StoredCall, status: Status) -> bool:
+    """Whether a stored call stays where one of this status comes: what is done, and what is worth more."""
+    return stored.status == "done" or _RANK.get(stored.status, 1) > _RANK.get(status, 1)
+
+
+_RANK = {"done": 3, "tainted": 2}
+
+
+# -- writing a call
+
+
+def put(c: sqlite3.Connection, new: NewCall, prepared: Prepared, *, replace: bool = False) -> StoredCall:
+    """Write a call with its table row, lineage and blobs; where a better one is stored, that is the answer.
+
+    Parameters
+    ----------
+    c : sqlite3.Connection
+        Within a transaction.
+    new : NewCall
+        The call.
+    prepared : Prepared
+        The same, encoded.
+    replace : bool, default False
+        Also replace a call that is done: its result can no longer be read.
+    """
+    found, stored = find(c, new.key)
+    if stored is not None and not replace and stays(stored, new.status):
+        return stored
+    if found is not None:
+        function_tables.drop_row(c, found)
+    function, table = function_id(c, new.function, new.version.digest)
+    upstream = _upstream_rows(c, new.upstream)
+    call_id = found if found is not None else _former_id(c, new.key)
+    values = (
+        new.key,
+        function,
+        _version_id(c, function, new.version),
+        _ancestry_id(c, [id for id, _, _ in upstream.values()]),
+        new.status,
+        _layout_id(c, new.outputs.layout) if new.outputs else 0,
+        prepared.arguments,
+        prepared.result,
+        prepared.error,
+    )
+    call_id = _write_call(c, call_id, found, values, new)
+    _write_lineage(c, call_id, function, new.upstream, upstream)
+    write_blobs(c, call_id, prepared.blobs)
+    if new.status in ("done", "tainted"):
+        known = function_tables.ensure_columns(c, function, table, prepared.cells)
+        ids = {key: row[0] for key, row in upstream.items()}
+        cells = {at: ids.get(str(cell)) if at[0] == "upstream" else cell for at, cell in prepared.cells.items()}
+        function_tables.write_row(c, table, call_id, known, cells | prepared.others)
+    return _stored(c, call_id)
+
+
+def _stored(c: sqlite3.Connection, call_id: int) -> StoredCall:
+    return StoredCall(*c.execute(BY_ID, (call_id,)).fetchone()[:13])
+
+
+_Values = tuple[str, int, int, int, Status, int, bytes, "bytes | None", "bytes | None"]
+
+
+def _write_call(c: sqlite3.Connection, call_id: int | None, found: int | None, values: _Values, new: NewCall) -> int:
+    environment = _intern(c, "_environments", json.dumps(dict(new.environment), sort_keys=True))
+    row = (*values, new.started, new.seconds, environment, check_digest(*values))
+    if found is not None:
+        c.execute(
+            "UPDATE _calls SET key = ?, function = ?, version = ?, ancestry = ?, status = ?, layout = ?, "
+            "arguments = ?, result = ?, error = ?, started = ?, seconds = ?, environment = ?, check_digest = ?, "
+            "content_key = NULL WHERE id = ?",
+            (*row, found),
+        )
+        return found
+    cursor = c.execute(
+        "INSERT INTO _calls (key, function, version, ancestry, status, layout, arguments, result, error, started, "
+        "seconds, environment, check_digest, id) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (*row, call_id),
+    )
+    return cast("int", cursor.lastrowid)
+
+
+def _former_id(c: sqlite3.Connection, key: str) -> int | None:
+    """The id that a damaged call had: what came from it still refers to it."""
+    row = c.execute("SELECT call FROM _damaged WHERE key = ? ORDER BY call LIMIT 1", (key,)).fetchone()
+    if row is None or c.execute("SELECT 1 FROM _calls WHERE id = ?", row).fetchone():
+        return None
+    return cast("int", row[0])
+
+
+def function_id(c: sqlite3.Connection, facts: FunctionFacts, version_digest: str) -> tuple[int, str]:
+    """The function's id and table, both made where they are missing."""
+    found = find_function(c, facts.name, version_digest, facts.home)
+    if found is None:
+        identifier = schema.identifier_of(facts.name)
+        tables = [name for (name,) in c.execute("SELECT name FROM sqlite_schema")]
+        table = schema.table_name(identifier, tables)
+        c.execute(f'CREATE TABLE "{table}" (id INTEGER PRIMARY KEY) STRICT')
+        cursor = c.execute(
+            "INSERT INTO _functions (name, identifier, table_name) VALUES (?, ?, ?)", (facts.name, identifier, table)
+        )
+        found = cast("int", cursor.lastrowid), table
+    c.execute("INSERT OR IGNORE INTO _homes VALUES (?, ?)", (found[0], _storable(facts.home)))
+    return found
+
+
+def find_function(
+    c: sqlite3.Connection, name: str, version_digest: str | None, home: str | None
+) -> tuple[int, str] | None:
+    """The function of this name that is known at this home, else the one known to have had this version."""
+    query = "SELECT f.id, f.table_name FROM _functions f JOIN {} = ? WHERE f.name = ? ORDER BY f.id LIMIT 1"
+    by_home = query.format("_homes h ON h.function = f.id AND h.home")
+    by_version = query.format("_versions v ON v.function = f.id AND v.digest")
+    row = c.execute(by_home, (None if home is None else _storable(home), name)).fetchone()
+    row = row or c.execute(by_version, (version_digest, name)).fetchone()
+    return cast("tuple[int, str] | None", row)
+
+
+def _version_id(c: sqlite3.Connection, function: int, version: CodeVersion) -> int:
+    row = c.execute("SELECT id FROM _versions WHERE function = ? AND digest = ?", (function, version.digest)).fetchone()
+    if row is not None:
+        return cast("int", row[0])
+    cursor = c.execute(
+        "INSERT INTO _versions (function, digest, fingerprint, created, source, manifest, packages, untracked) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            function,
+            version.digest,
+            version.fingerprint,
+            time.time(),
+            _storable(version.nodes[0].summary) if version.nodes else "",
+            json.dumps([asdict(node) for node in version.nodes]),
+            json.dumps(version.packages),
+            json.dumps(version.untracked),
+        ),
+    )
+    return cast("int", cursor.lastrowid)
+
+
+def _storable(text: str) -> str:
+    """SQLite takes no lone surrogates, which a source or a path may contain."""
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
+def _ancestry_id(c: sqlite3.Connection, upstream: Iterable[int]) -> int:
+    """The interned set of the versions of all upstream calls, and of theirs."""
+    versions: set[int] = set()
+    for call in upstream:
+        version, text = c.execute(
+            "SELECT c.version, a.versions FROM _calls c JOIN _ancestries a ON a.id = c.ancestry WHERE c.id = ?", (call,)
+        ).fetchone()
+        versions |= {version, *versions_in(text)}
+    text = "".join(f",{version}" for version in sorted(versions)) + ","
+    return _intern(c, "_ancestries", text, "versions")
+
+
+def versions_in(text: str) -> tuple[int, ...]:
+    """The version ids in a set as it is stored: ``,3,7,``."""
+    return tuple(int(part) for part in text.split(",") if part)
+
+
+def _layout_id(c: sqlite3.Connection, layout: Layout) -> int:
+    text = json.dumps([layout.kind, list(layout.names), layout.declared])
+    found = _intern(c, "_layouts", text)
+    digest = layout_check(found, text)
+    c.execute("UPDATE _layouts SET check_digest = ? WHERE id = ? AND check_digest IS NULL", (digest, found))
+    return found
+
+
+def layout_check(id: int, text: str) -> str:
+    """A layout's names decide which output is which: they are checked as results are."""
+    return blake3(f"{id} {text}".encode()).hexdigest()
+
+
+def _intern(c: sqlite3.Connection, table: str, text: str, column: str = "text") -> int:
+    row = c.execute(f"SELECT id FROM {table} WHERE {column} = ?", (text,)).fetchone()
+    if row is None:
+        return cast("int", c.execute(f"INSERT INTO {table} ({column}) VALUES (?)", (text,)).lastrowid)
+    return cast("int", row[0])
+
+
+# -- lineage
+
+
+_Upstream = dict[str, tuple[int, int, str]]
+
+
+def _upstream_rows(c: sqlite3.Connection, upstream: tuple[UpstreamCall, ...]) -> _Upstream:
+    """Id, function and key of each upstream call that is in this store; one in another store has no row here."""
+    rows = (
+        c.execute("SELECT id, function, key FROM _calls WHERE key = ?", (key,)).fetchone()
+        for key in dict.fromkeys(call.key for call in upstream)
+    )
+    return {row[2]: row for row in rows if row is not None}
+
+
+def _write_lineage(
+    c: sqlite3.Connection, call_id: int, function: int, upstream: tuple[UpstreamCall, ...], rows: _Upstream
+) -> None:
+    c.execute("DELETE FROM _lineage WHERE downstream = ?", (call_id,))
+    for key, role, name in upstream:
+        if key in rows:
+            found, upstream_function, _ = rows[key]
+            c.execute("INSERT OR IGNORE INTO _lineage VALUES (?, ?, ?, ?)", (call_id, found, role, name))
+            c.execute("INSERT OR IGNORE INTO _routes VALUES (?, ?, ?, ?)", (function, role, name, upstream_function))
+
+
+# -- blobs
+
+
+def write_blobs(c: sqlite3.Connection, call_id: int, blobs: Iterable[Blob]) -> None:
+    """Record which blobs a call refers to."""
+    c.execute("DELETE FROM _uses WHERE call = ?", (call_id,))
+    for blob in blobs:
+        c.execute(
+            "INSERT OR IGNORE INTO _blobs (digest, extension, size) VALUES (?, ?, ?)",
+            (blob.digest, blob.extension, blob.size),
+        )
+        if blob.stamp is not None:
+            write_stamp(c, blob.digest, blob.extension, blob.stamp)
+        c.execute(
+            "INSERT OR IGNORE INTO _uses SELECT ?, id FROM _blobs WHERE digest = ? AND extension = ?",
+            (call_id, blob.digest, blob.extension),
+        )
+
+
+def write_stamp(c: sqlite3.Connection, digest: str, extension: str, stamp: Stamp) -> None:
+    """Record the stamp under which a blob was right."""
+    c.execute(
+        "UPDATE _blobs SET size = ?, inode = ?, mtime_ns = ?, ctime_ns = ? WHERE digest = ? AND extension = ?",
+        (*stamp, digest, extension),
+    )
+
+
+def read_stamp(c: sqlite3.Connection, digest: str, extension: str) -> Stamp | None:
+    """The stamp under which a blob was right; None where nobody has checked it."""
+    row = c.execute(
+        "SELECT size, inode, mtime_ns, ctime_ns FROM _blobs WHERE digest = ? AND extension = ?", (digest, extension)
+    ).fetchone()
+    return None if row is None or row[1] is None else Stamp(*row)
+
+
+# -- damage
+
+
+def put_aside(c: sqlite3.Connection, call_id: int, key: str | int, reason: str) -> None:
+    """Move a damaged row out of the way; its lineage stays, and a later call of its key takes its id."""
+    known = key if isinstance(key, str) else None
+    c.execute(
+        "INSERT OR REPLACE INTO _damaged "
+        "(call, key, found, reason, function, version, status, arguments, result, error) "
+        "SELECT id, ifnull(?, key), ?, ?, function, version, status, arguments, result, error FROM _calls WHERE id = ?",
+        (known, time.time(), reason, call_id),
+    )
+    function_tables.drop_row(c, call_id)
+    c.execute("DELETE FROM _calls WHERE id = ?", (call_id,))
+
+
+# -- other names for the outputs of a stored call
+
+
+def relayout(c: sqlite3.Connection, call: StoredCall, layout: Layout, prepared: Prepared) -> StoredCall | None:
+    """Write result, layout and outputs of a call anew; None when it is no longer as it was."""
+    _, stored = find(c, call.key)
+    if stored is None or stored.id != call.id or stored.result is None:
+        return None
+    row = (stored.key, stored.function, stored.version, stored.ancestry, stored.status)
+    layout_id = _layout_id(c, layout)
+    digest = check_digest(*row, layout_id, stored.arguments, prepared.result, stored.error)
+    c.execute(
+        "UPDATE _calls SET layout = ?, result = ?, check_digest = ? WHERE id = ?",
+        (layout_id, prepared.result, digest, stored.id),
+    )
+    write_blobs(c, stored.id, prepared.blobs)
+    (table,) = c.execute("SELECT table_name FROM _functions WHERE id = ?", (stored.function,)).fetchone()
+    known = function_tables.ensure_columns(c, stored.function, table, prepared.cells)
+    function_tables.replace_outputs(c, table, stored.id, known, prepared.cells | prepared.others)
+    return _stored(c, stored.id)

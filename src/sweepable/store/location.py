@@ -1,0 +1,92 @@
+"""Where results live: which store is in use, by option, by environment or by project folder."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from types import TracebackType
+
+from sweepable.store.store import Store, open_store
+
+_VARIABLE = "SWEEPABLE_STORE"
+_used: list[Store] = []
+_found: dict[int, Path] = {}
+
+
+class Use:
+    """A store in use, until the ``with`` block ends; without one, until another is used.
+
+    Attributes
+    ----------
+    store : Store
+        The store.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self._before = list(_used)
+        _used[:] = [store]
+
+    def __enter__(self) -> Use:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        _used[:] = self._before
+
+    def __repr__(self) -> str:
+        return f"<store {self.store.path}>"
+
+
+def use(path: str | os.PathLike[str], *, trust: bool = False) -> Use:
+    """Keep and look for results in the folder `path` from now on.
+
+    Parameters
+    ----------
+    path : path-like
+        The store's folder; made when the first result is stored.
+    trust : bool, default False
+        Load pickles although others can write to this store. They can then make you run their code.
+
+    Returns
+    -------
+    Use
+        A context manager that goes back to the store used before; it need not be used as one.
+
+    Examples
+    --------
+    >>> import sweepable, tempfile
+    >>> with sweepable.use(tempfile.mkdtemp()):
+    ...     pass
+    """
+    return Use(open_store(Path(path).absolute(), trust=trust))
+
+
+def current_store(given: object = None) -> Store:
+    """The store in use.
+
+    Parameters
+    ----------
+    given : path-like or Store or None
+        A function's own ``store=``, which comes first.
+    """
+    if given is not None:
+        return given if isinstance(given, Store) else open_store(Path(os.fspath(given)).absolute())  # type: ignore[call-overload]
+    if _used:
+        return _used[0]
+    named = os.environ.get(_VARIABLE)
+    return open_store(named) if named else open_store(_of_project())
+
+
+def _of_project() -> Path:
+    """``.sweepable`` beside the nearest ``pyproject.toml`` or ``.git`` above, else in the working folder.
+
+    Found once per process: a program that changes its working folder goes on with the store it began with.
+    """
+    process = os.getpid()
+    if process not in _found:
+        here = Path.cwd()
+        marked = (folder for folder in (here, *here.parents) if any((folder / m).exists() for m in ("pyproject.toml", ".git")))
+        _found[process] = next(marked, here) / ".sweepable"
+    return _found[process]

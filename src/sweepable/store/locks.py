@@ -1,0 +1,159 @@
+"""Locks: the write lock of a store, and one lock per key so that a missing call runs once."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator
+
+from sweepable.errors import StoreError
+from sweepable.store import files
+
+_log = logging.getLogger("sweepable")
+#: How long a waiter sleeps between two attempts, in seconds.
+_SHORTEST, _LONGEST = 0.001, 0.05
+#: How long a write waits for the others, as SQLite's own timeout.
+PATIENCE = 60.0
+
+
+@contextlib.contextmanager
+def locked(descriptor: int, *, shared: bool = False, patience: float = PATIENCE) -> Iterator[None]:
+    """Hold the lock on an open file.
+
+    Parameters
+    ----------
+    descriptor : int
+        Of the lock file; each thread has its own.
+    shared : bool, default False
+        Beside other shared holders.
+    patience : float, default 60
+        Seconds to wait.
+
+    Raises
+    ------
+    StoreError
+        When it cannot be had in that time.
+    """
+    wait_for_lock(descriptor, shared=shared, patience=patience)
+    try:
+        yield
+    finally:
+        files.unlock(descriptor)
+
+
+def wait_for_lock(descriptor: int, *, shared: bool = False, patience: float = PATIENCE) -> None:
+    """Take the lock on an open file; polled, so that a holder who was stopped stops nobody for ever."""
+    if files.lock(descriptor, shared=shared):
+        return
+    delay, end = 0.00005, time.monotonic() + patience
+    while not files.lock(descriptor, shared=shared):
+        if time.monotonic() > end:
+            raise StoreError(f"another process has held the store's write lock for {patience:.0f} seconds")
+        time.sleep(delay)
+        delay = min(delay * 1.5, 0.005)
+
+
+class KeyLocks:
+    """One lock per key, between threads and between processes.
+
+    Between processes it is a lock on one byte of one file, at an offset taken from the key, which the kernel frees
+    when the holder dies. Losing it costs double work, never correctness.
+
+    Parameters
+    ----------
+    open_file : callable
+        Returns the descriptor of the lock file, or None where keys are locked within this process only.
+    notice : float, default 30
+        Seconds after which a waiter says for whom it waits.
+    """
+
+    def __init__(self, open_file: Callable[[], int | None], *, notice: float = 30.0) -> None:
+        self._open_file = open_file
+        self._notice = notice
+        self._reset()
+
+    def _reset(self) -> None:
+        self._changed = threading.Condition()
+        self._holders: dict[str, tuple[int, int]] = {}
+        self._descriptor: int | None = None
+        self._opened = False
+
+    def try_hold(self, key: str) -> bool:
+        """Hold a key if nobody does; a thread that holds it already holds it once more."""
+        me = threading.get_ident()
+        with self._changed:
+            owner, times = self._holders.get(key, (me, 0))
+            if owner != me or not (times or self._lock_byte(key)):
+                return False
+            self._holders[key] = (me, times + 1)
+            return True
+
+    def release(self, key: str) -> None:
+        """Give up a key that was held."""
+        with self._changed:
+            owner, times = self._holders.get(key, (0, 0))
+            if not times:
+                return
+            if times > 1:
+                self._holders[key] = (owner, times - 1)
+                return
+            del self._holders[key]
+            self._changed.notify_all()
+            if self._descriptor is not None:
+                files.unlock_byte(self._descriptor, offset(key))
+
+    @contextlib.contextmanager
+    def hold(self, key: str, *, who: str, wait: float | None) -> Iterator[bool]:
+        """Hold a key for the length of a block; False where the wait was given up."""
+        held = self.try_hold(key) or self._wait(key, who, wait)
+        try:
+            yield held
+        finally:
+            if held:
+                self.release(key)
+
+    def _wait(self, key: str, who: str, wait: float | None) -> bool:
+        began, delay, told = time.monotonic(), _SHORTEST, False
+        while not self.try_hold(key):
+            waited = time.monotonic() - began
+            if wait is not None and waited >= wait:
+                _log.warning("gave up waiting for %s, which another process or thread is running", who)
+                return False
+            if waited >= self._notice and not told:
+                told = True
+                _log.warning("waiting since %.0f s for %s, which another process or thread is running", waited, who)
+            with self._changed:
+                self._changed.wait(delay)
+            delay = min(delay * 2, _LONGEST)
+        return True
+
+    def _lock_byte(self, key: str) -> bool:
+        if not self._opened:
+            self._descriptor, self._opened = self._open_file(), True
+        if self._descriptor is None:
+            return True
+        try:
+            return files.lock_byte(self._descriptor, offset(key))
+        except OSError as error:  # without the lock a call may run twice, but it runs
+            _log.warning("calls are not locked between processes: %s", error)
+            return True
+
+    def forked(self) -> None:
+        """In a forked child: the locks are the parent's, and must not outlive it here."""
+        self.close()
+        self._reset()
+
+    def close(self) -> None:
+        """Close the lock file, which gives up what is held between processes; it is opened again when needed."""
+        if self._descriptor is not None:
+            with contextlib.suppress(OSError):
+                os.close(self._descriptor)
+        self._descriptor, self._opened = None, False
+
+
+def offset(key: str) -> int:
+    """The byte that stands for a key: 60 bits of it."""
+    return int(key[:15], 16)

@@ -1,0 +1,357 @@
+"""Many calls: the points of a space, what of them is stored, and running what is not."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import time
+import warnings
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Executor
+from typing import Any, Literal, NamedTuple
+
+from sweepable.call import Call, ensure, new_call, note, quietly, stale_count
+from sweepable.callee import Callee
+from sweepable.errors import StaleResults, StaleStop
+from sweepable.executors import Outcome, Task, drive
+from sweepable.model import CodeVersion, Failure, Status
+from sweepable.query import Query, Selection, Source
+from sweepable.spaces import Parameter, Space, is_float, space_of, takes_sequence
+from sweepable.store.location import use
+from sweepable.store.store import Store
+
+_LOG = logging.getLogger("sweepable")
+_FAILED: tuple[Status, ...] = ("failed", "killed", "unkept")
+_KEPT: tuple[Status, ...] = ("done", "tainted")
+OnStale = Literal["warn", "raise", "ignore"]
+
+
+class Sweep(Query):
+    """The calls at the points of a space, in the space's order: a Query over what is done.
+
+    Attributes
+    ----------
+    space : Space
+        The points.
+    counts : dict of str to int
+        How the points came out: ``hit`` (was stored), ``run``, ``failed``, ``blocked`` (an upstream call failed),
+        ``pending`` (not done: refused by a worker, or interrupted), and ``upstream`` for the calls run because points needed them.
+    """
+
+    def __init__(self, source: Source, space: Space, keys: Sequence[str], counts: Mapping[str, int]) -> None:
+        super().__init__(source, Selection(keys=tuple(keys), scope="any", statuses=_KEPT))
+        self.space = space
+        self.counts = dict(counts)
+
+    @property
+    def failed(self) -> Query:
+        """The failed calls; ``rec.info.error`` and ``rec.info.traceback`` tell why."""
+        return self._but(statuses=_FAILED)
+
+    @property
+    def missing(self) -> list[dict[str, object]]:
+        """The points with neither a result nor a failure, as parameters."""
+        found = self._source.store.statuses(self._keys)
+        settled = {key for key, (_, status) in found.items() if status in (*_KEPT, *_FAILED)}
+        return [point for point, key in zip(self.space, self._keys, strict=True) if key not in settled]
+
+    def all(self) -> Query:
+        """The done and the failed calls."""
+        return self._but(statuses=(*_KEPT, *_FAILED))
+
+    @property
+    def _keys(self) -> tuple[str, ...]:
+        return self._selection.keys or ()
+
+    def __repr__(self) -> str:
+        counts = ", ".join(f"{number} {name}" for name, number in self.counts.items() if number)
+        return f"<Sweep of {self._source.name} over {len(self._keys)} points: {counts or 'none'}>"
+
+
+class Settings(NamedTuple):
+    """How a sweep is run."""
+
+    n_jobs: int | None = None
+    executor: Executor | None = None
+    progress: bool | None = None
+    on_stale: OnStale = "warn"
+    retry_failed: bool = False
+
+
+def space_for(callee: Callee, space: Space | None, axes: Mapping[str, object]) -> Space:
+    """The space of a sweep, its names known to be parameters of the function or of what is upstream of it."""
+    written = set(axes) | set(space.names if space is not None else ())
+    return space_of(space, axes, {name: found for name in written for found in _parameters(callee, name)})
+
+
+def _parameters(callee: Callee, name: str) -> Iterator[Parameter]:
+    if name in callee.parameters:
+        yield _parameter(callee, name, name)
+    elif not callee.binder.variadic:
+        for place in callee.settable(name):
+            node: Any = place.node
+            yield _parameter(node.callee, str(place.name), name)
+
+
+def _parameter(callee: Callee, own: str, name: str) -> Parameter:
+    default, annotation = callee.binder.defaults.get(own), callee.binder.annotations.get(own)
+    if own in callee.upstreams:
+        return Parameter(name, False, False)
+    return Parameter(name, takes_sequence(default, annotation), is_float(default, annotation))
+
+
+def sweep(callee: Callee, space: Space, settings: Settings) -> Sweep:
+    """Run what is missing of the calls at the points of `space`.
+
+    Parameters
+    ----------
+    callee : Callee
+        The function.
+    space : Space
+        The points.
+    settings : Settings
+        How to run.
+    """
+    calls = [Call(callee, callee.bind_by_name(point)) for point in space]
+    store = calls[0].store() if calls else _store_of(callee)
+    work = _Work(store, calls, settings)
+    work.announce(callee)
+    try:
+        work.run()
+    finally:
+        found = Sweep(Source(store, callee.name, callee), space, [call.key for call in calls], work.counts())
+    for call in calls:
+        note(store, call)
+    return found
+
+
+def _store_of(callee: Callee) -> Store:
+    from sweepable.store.location import current_store
+
+    return current_store(callee.options.store)
+
+
+class _Work:
+    """The calls that a sweep needs, which of them are stored, and how the others come out."""
+
+    def __init__(self, store: Store, points: Sequence[Call], settings: Settings) -> None:
+        self.store = store
+        self.points = dict.fromkeys(call.key for call in points)
+        self.settings = settings
+        self.calls: dict[str, Call] = {}
+        for call in points:
+            self._add(call)
+        self.known = self._look_up()
+        self.outcomes: dict[str, str] = {}
+        self.tally: Counter[str] = Counter()
+        self.tasks = self._tasks()
+        self.tally.update(self.outcomes.get(key, "pending") for key in self.points)
+
+    def _add(self, call: Call) -> None:
+        """This call and all upstream of it, upstream first."""
+        if call.key not in self.calls:
+            for upstream in call.upstream_calls():
+                self._add(upstream)
+            self.calls[call.key] = call
+
+    def _look_up(self) -> dict[str, Status]:
+        """The statuses of all calls, a statement per store."""
+        by_store: dict[int, tuple[Store, list[str]]] = {}
+        for key, call in self.calls.items():
+            store = call.store()
+            by_store.setdefault(id(store), (store, []))[1].append(key)
+        found: dict[str, Status] = {}
+        for store, keys in by_store.values():
+            found.update((key, status) for key, (_, status) in store.statuses(keys).items())
+        return found
+
+    # -- what there is to do
+
+    def _tasks(self) -> dict[str, Task]:
+        wanted: dict[str, Task] = {}
+        failed: set[str] = set()
+        for key in self.points:
+            self._want(key, wanted, failed)
+        # Upstream calls come first in `calls`, and submissions follow this order.
+        return {key: wanted[key] for key in self.calls if key in wanted}
+
+    def _want(self, key: str, wanted: dict[str, Task], failed: set[str]) -> None:
+        """Enter the call `key` and what it needs among the tasks, unless it is stored, known to fail, or blocked."""
+        if key in wanted or key in self.outcomes:
+            return
+        if self.known.get(key) == "done":
+            self.outcomes[key] = "hit"
+        elif self._is_known_to_fail(key):
+            self.outcomes[key] = "failed"
+            failed.add(key)
+        else:
+            self._want_with_upstream(key, wanted, failed)
+
+    def _want_with_upstream(self, key: str, wanted: dict[str, Task], failed: set[str]) -> None:
+        needs = [upstream.key for upstream in self.calls[key].upstream_calls()]
+        for upstream in needs:
+            self._want(upstream, wanted, failed)
+        if any(upstream in failed for upstream in needs):
+            self.outcomes[key] = "blocked"
+            failed.add(key)
+        else:
+            call = self.calls[key]
+            wanted[key] = Task(key, payload_of(call, self.store), tuple(need for need in needs if need in wanted))
+
+    def _is_known_to_fail(self, key: str) -> bool:
+        if self.settings.retry_failed:
+            return False
+        # What cannot be stored can still be computed where a call below needs it.
+        return self.known.get(key) == "failed" or (self.known.get(key) == "unkept" and key in self.points)
+
+    def announce(self, callee: Callee) -> None:
+        """Say, or refuse to go on, when results exist only under older code."""
+        if not self.tasks or self.settings.on_stale == "ignore":
+            return
+        older = stale_count(callee, callee.version(), self.store)
+        if not older:
+            return
+        message = (
+            f"{callee.name}: {older} stored result{'s are' if older > 1 else ' is'} of older code and not used; "
+            f"{len(self.tasks)} calls will run. {callee.name}.explain() tells what changed; "
+            "on_stale='ignore' goes on without this word."
+        )
+        if self.settings.on_stale == "raise":
+            raise StaleStop(message)
+        warnings.warn(message, StaleResults, stacklevel=5)
+
+    # -- doing it
+
+    def run(self) -> None:
+        """Run all tasks; what each comes to is in `counts`."""
+        with self._bar() as bar:
+            self._show(bar)
+            if not self.tasks:
+                return
+
+            def on_outcome(outcome: Outcome) -> None:
+                self._settle(outcome)
+                if outcome.key in self.points:
+                    bar.update(1)
+                self._show(bar)
+
+            settings = self.settings
+            drive(self.tasks, run_chunk, n_jobs=settings.n_jobs, executor=settings.executor, on_outcome=on_outcome)
+
+    def _settle(self, outcome: Outcome) -> None:
+        came_to = {"done": "run", "killed": "failed", "refused": "pending"}.get(outcome.status, outcome.status)
+        self.outcomes[outcome.key] = came_to
+        if outcome.key in self.points:
+            self.tally.subtract(["pending"])
+            self.tally.update([came_to])
+        elif came_to == "run":
+            self.tally.update(["upstream"])
+        if outcome.status == "killed":
+            self._keep_killed(self.calls[outcome.key], str(outcome.detail))
+        elif outcome.status == "refused":
+            warnings.warn(f"a worker refused a call: {outcome.detail}", StaleResults, stacklevel=8)
+        elif outcome.status == "failed":
+            self._keep_failed(self.calls[outcome.key], outcome.detail)
+
+    def _keep_killed(self, call: Call, reason: str) -> None:
+        failure = Failure("WorkerDied", reason, f"The process that ran {call.title()} died: {reason}\n")
+        self._keep(call, "killed", failure)
+
+    def _keep_failed(self, call: Call, detail: object) -> None:
+        """A failure that the worker could not store itself, because the call never reached the function."""
+        known = call.store().statuses([call.key]).get(call.key)
+        if known is None:
+            self._keep(call, "failed", Failure("Error", str(detail), f"{detail}\n"))
+
+    @staticmethod
+    def _keep(call: Call, status: Status, failure: Failure) -> None:
+        store = call.store()
+        if store.read_only:
+            return
+        try:
+            store.put(new_call(call, status, started=time.time(), seconds=0.0, failure=failure))
+        except Exception:
+            _LOG.exception("the failure of %s could not be stored", call.title())
+
+    def counts(self) -> dict[str, int]:
+        """How the points came out, and how many upstream calls ran."""
+        return {name: self.tally[name] for name in ("hit", "run", "failed", "blocked", "pending", "upstream")}
+
+    def _bar(self) -> Any:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # tqdm's advice about notebook widgets
+            from tqdm.auto import tqdm
+
+            name = next((self.calls[key].callee.name for key in self.points), "")
+            disable = None if self.settings.progress is None else not self.settings.progress
+            settled = sum(key in self.outcomes for key in self.points)
+            return tqdm(total=len(self.points), initial=settled, desc=name, unit="call", disable=disable)
+
+    def _show(self, bar: Any) -> None:
+        tally = self.tally
+        bar.set_postfix(hits=tally["hit"], runs=tally["run"], failed=tally["failed"] + tally["blocked"], refresh=False)
+
+
+# -- in the worker
+
+
+class Payload(NamedTuple):
+    """One call as it is sent to a worker."""
+
+    callee: Callee
+    bound: tuple[object, ...]
+    key: str
+    #: The version of the function and of all that it calls upstream, as computed by the sender.
+    versions: tuple[tuple[Callee, CodeVersion], ...]
+    store: str
+    sender: int
+
+
+def payload_of(call: Call, store: Store) -> Payload:
+    """What a worker needs to make and run this call."""
+    versions: dict[Callee, CodeVersion] = {}
+    queue = [call]
+    for current in queue:
+        versions[current.callee] = current.version
+        queue.extend(current.upstream_calls())
+    return Payload(call.callee, call.bound, call.key, tuple(versions.items()), str(store.path), os.getpid())
+
+
+def run_chunk(chunk: list[Payload]) -> list[Outcome]:
+    """Run calls one after the other, through the ordinary path; failures are outcomes, not exceptions."""
+    return [_run(payload) for payload in chunk]
+
+
+def _run(payload: Payload) -> Outcome:
+    elsewhere = os.getpid() != payload.sender
+    with contextlib.ExitStack() as stack:
+        if elsewhere:
+            stack.enter_context(use(payload.store))
+            stack.enter_context(quietly())
+        try:
+            return _run_checked(payload, elsewhere)
+        except Exception as error:
+            return Outcome(payload.key, "failed", f"{type(error).__name__}: {error}")
+
+
+def _run_checked(payload: Payload, elsewhere: bool) -> Outcome:
+    if elsewhere:
+        for callee, version in payload.versions:
+            difference = _difference(callee, version)
+            if difference:
+                return Outcome(payload.key, "refused", f"{callee.name}: {difference}")
+    call = Call(payload.callee, payload.bound)
+    if call.key != payload.key:
+        return Outcome(payload.key, "refused", f"{payload.callee.name}: its arguments or what is upstream of it differ in the worker")
+    return Outcome(payload.key, "done" if ensure(call) else "hit", None)
+
+
+def _difference(callee: Callee, version: CodeVersion) -> str | None:
+    """What differs between the code here and the code that was asked for."""
+    if callee.version().digest == version.digest:
+        return None
+    return callee.adopt(version)
+
+
