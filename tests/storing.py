@@ -32,7 +32,7 @@ def key_of(name: object) -> str:
 
 
 def version_of(source: str = "def sim(gain): ...") -> CodeVersion:
-    digest = hashlib.sha256(source.encode()).hexdigest()
+    digest = hashlib.sha256(ascii(source).encode()).hexdigest()
     return CodeVersion(digest, digest, (CodeNode(("sim",), "function", digest, digest, source, "control.py:1"),))
 
 

@@ -52,7 +52,11 @@ def test_keyword_arguments_are_sorted() -> None:
     assert list(binder.invoke(variadic, bound)[1]) == ["a", "z"]
 
 
-@given(st.sampled_from(FUNCTIONS), st.lists(st.integers(), max_size=4), st.dictionaries(st.sampled_from("abcdexyz"), st.integers()))
+@given(
+    st.sampled_from(FUNCTIONS),
+    st.lists(st.integers(), max_size=4),
+    st.dictionaries(st.sampled_from("abcdexyz"), st.integers()),
+)
 def test_binding_agrees_with_the_function_itself(
     function: Callable[..., Any], args: list[int], kwargs: dict[str, int]
 ) -> None:

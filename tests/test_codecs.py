@@ -16,6 +16,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
+
 from running import RunScript
 from storing import same
 from sweepable.errors import DamagedError
@@ -91,11 +92,9 @@ class Point(NamedTuple):
 )
 def test_only_exact_types_are_plain(value: object) -> None:
     """A subclass never comes back as its base class."""
-    if isinstance(value, np.generic) and np.dtype(value.dtype.str).type is type(value) and value.dtype.kind in "fi":
-        assert same(plain.decode(plain.encode(value)), value)
-    else:
-        with pytest.raises(plain.NotPlain):
-            plain.encode(value)
+    with pytest.raises(plain.NotPlain):
+        plain.encode(value)
+    assert type(through(value)) is type(value) and (through(value) == value or type(value) is object)
 
 
 def test_containers_that_share_are_not_plain() -> None:
@@ -161,11 +160,14 @@ ARRAYS = npst.arrays(
 
 
 @given(ARRAYS, st.booleans(), st.booleans())
+@example(np.zeros(1, [("α", "?")]), False, False)
 def test_arrays_come_back_as_they_were(array: np.ndarray[Any, Any], fortran: bool, gaps: bool) -> None:
     """Any array, in any memory order, comes back equal in dtype, shape and bytes, free to change."""
     array = np.asfortranarray(array) if fortran else array
     array = array[..., ::2] if gaps and array.ndim else array
-    assert npy.accepts(array)
+    if not npy.accepts(array):  # fields with titles, or with names in other letters
+        assert same(through(array), array)
+        return
     content = b"".join(npy.encode(array))
     back = npy.decode(bytearray(content))
     assert type(back) is np.ndarray and back.flags.writeable
@@ -230,15 +232,12 @@ def test_values_beyond_a_limit_are_not_pickled_to_the_end() -> None:
     assert pickles.encode(Decimal(1), limit=1000) is not None
 
 
-@pytest.mark.parametrize("value", [threading.Lock(), (n for n in ()), open], ids=["lock", "generator", "open"])
-def test_what_cannot_be_stored_says_why(value: object) -> None:
-    """A value that neither pickle nor cloudpickle takes is refused by name."""
-    if value is open:
-        value = open(__file__)  # noqa: SIM115
-    with pytest.raises(CannotEncode, match=type(value).__qualname__):
-        codecs.encode_value(value)
-    if isinstance(value, io.TextIOWrapper):
-        value.close()
+def test_what_cannot_be_stored_says_why() -> None:
+    """A value that would not come back as what it was is refused by name."""
+    with open(__file__) as file:
+        for value in (threading.Lock(), (n for n in ()), file, memoryview(b"x")):
+            with pytest.raises(CannotEncode, match=type(value).__qualname__):
+                codecs.encode_value(value)
 
 
 def test_functions_made_on_the_spot_are_stored_by_value() -> None:

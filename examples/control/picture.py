@@ -79,5 +79,5 @@ def trajectories(axes, chosen, ref_t, ref_y):
     for name, (gain, damping, traj) in chosen.items():
         label = f"{name}: {gain:.0f} V/rad, {damping:.2f} V s/rad"
         axes.plot(traj["t"], traj["angle"] / step, color=COLOURS[name], lw=1.6, label=label)
-    axes.set(xlabel="time  [s]", xlim=(0.05, 0.75), ylim=(-0.05, 1.95), yticks=np.arange(0.0, 2.0, 0.5))
+    axes.set(xlabel="time  [s]", xlim=(0.05, 0.75), ylim=(-0.05, 2.3), yticks=np.arange(0.0, 2.5, 0.5))
     axes.legend(loc="upper right", fontsize=7)

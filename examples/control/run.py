@@ -81,7 +81,10 @@ def main():
     table = tidy(runs)
     seconds = time.perf_counter() - started
 
-    print(f"{len(table)} points in {seconds:.2f} s:", ", ".join(f"{n} {what}" for what, n in runs.counts.items()))
+    run, upstream, hit = (runs.counts[name] for name in ("run", "upstream", "hit"))
+    print(
+        f"{len(table)} points in {seconds:.2f} s: {run + upstream} calls run ({upstream} of them upstream), {hit} hit"
+    )
     print("\nthe best controller for each size of the step (overshoot at most 5 %):\n")
     best = best_rows(table)
     print(best.round(4).to_string(index=False))

@@ -28,7 +28,7 @@ def main():
     table = runs.to_df()
     seconds = time.perf_counter() - started
 
-    counts = ", ".join(f"{n} {what}" for what, n in runs.counts.items())
+    counts = ", ".join(f"{runs.counts[name]} {name}" for name in ("run", "hit", "failed"))
     print(f"{len(table) + len(runs.failed)} points in {seconds:.2f} s: {counts}")
 
     print("\nvariance explained, over the seeds that converged:\n")

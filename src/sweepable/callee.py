@@ -6,68 +6,19 @@ import importlib
 import inspect
 import sys
 import weakref
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
-from sweepable.errors import AmbiguousName, ArgumentError, DeclarationError, WorkerRefused
+from sweepable.cacheable import check_cacheable, code_of, is_async, name_of
+from sweepable.errors import AmbiguousName, ArgumentError, DeclarationError, UnknownName, WorkerRefused
 from sweepable.identity.arguments import Binder
 from sweepable.identity.code import CodeIdentity, home_of
 from sweepable.identity.key import KeyMaker, pinned_version
 from sweepable.model import CodeVersion, FunctionFacts
-from sweepable.names import Place, Step, ambiguous, resolve, unknown
-from sweepable.outputs import Declaration
-
-
-class Upstream:
-    """An upstream call that a parameter stands for: a cached function, with parameters fixed, or one output of it.
-
-    Made by ``f.partial(...)`` and ``f["output"]``; a cached function itself counts as one without either.
-    """
-
-    __sweepable_upstream__ = True
-    __slots__ = ("callee", "field", "fixed")
-
-    def __init__(self, callee: Callee, fixed: Mapping[str, object] | None = None, field: str | None = None) -> None:
-        self.callee = callee
-        self.fixed = dict(fixed or {})
-        self.field = field
-
-    def partial(self, **fixed: object) -> Upstream:
-        """The same with (more) parameters fixed."""
-        return Upstream(self.callee, {**self.fixed, **fixed}, self.field)
-
-    def __getitem__(self, output: str) -> Upstream:
-        return Upstream(self.callee, self.fixed, output)
-
-    def bound(self, further: Mapping[str, object] | None = None) -> tuple[object, ...]:
-        """The arguments of the call that this stands for, with `further` ones, by any name of the rule for names."""
-        return self.callee.bind_by_name({**self.fixed, **(further or {})})
-
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """Call the cached function with the fixed parameters; returns what it returns, or the one output."""
-        own = {name: value for name, value in self.fixed.items() if name not in kwargs}
-        if self.field is None:
-            return self.callee.front()(*args, **own, **kwargs)
-        return self.callee.front().get_or_run(*args, **own, **kwargs)[self.field]
-
-    def __sweepable_digest__(self) -> tuple[object, ...]:
-        return (self.callee.front(), self.fixed, self.field)
-
-    def __reduce__(self) -> tuple[object, ...]:
-        return Upstream, (self.callee, self.fixed, self.field)
-
-    def __repr__(self) -> str:
-        fixed = ", ".join(f"{name}={value!r}" for name, value in self.fixed.items())
-        base = f"{self.callee.name}.partial({fixed})" if fixed else self.callee.name
-        return f"{base}[{self.field!r}]" if self.field is not None else base
-
-
-def as_upstream(value: object) -> Upstream | None:
-    """`value` as an upstream, if it is a cached function or was made from one."""
-    if isinstance(value, Upstream):
-        return value
-    return Upstream(value.callee) if is_cached(value) else None  # type: ignore[attr-defined]
+from sweepable.names import Own, Place, Step, ambiguous, did_you_mean, resolve, unknown
+from sweepable.outputs import Declaration, short
+from sweepable.upstream import Upstream, as_upstream, is_cached
 
 
 class Dependency(NamedTuple):
@@ -76,6 +27,13 @@ class Dependency(NamedTuple):
     callee: Callee
     #: Parameter of the upstream function -> parameter of this one.
     shared: dict[str, str]
+    #: Parameters that ``f.partial(...)`` fixes.
+    fixed: dict[str, object]
+
+    def bound(self, binder: Binder, bound: Sequence[object]) -> tuple[object, ...]:
+        """The arguments of the upstream call that a call with the arguments `bound` makes."""
+        given = {theirs: bound[binder.index(mine)] for theirs, mine in self.shared.items()}
+        return self.callee.bind_by_name({**self.fixed, **given})
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,12 +65,12 @@ class Callee:
     """
 
     def __init__(self, function: Callable[..., Any], declaration: Declaration, options: Options) -> None:
-        _refuse_generators(function)
+        check_cacheable(function)
         self.function = function
         self.declaration = declaration
         self.options = options
-        self.is_async = inspect.iscoroutinefunction(function)
-        self.name: str = options.name or getattr(function, "__qualname__", type(function).__qualname__)
+        self.is_async = is_async(function)
+        self.name: str = options.name or name_of(function)
         self.identifier = self.name.rpartition(".")[2]
         self.binder = Binder(function, dict(options.upstream))
         self.parameters = self.binder.parameters
@@ -123,8 +81,6 @@ class Callee:
         #: Places (in what the binder returns) and names of the parameters that are part of the key.
         self.counted = [(i, name) for i, name in enumerate(self.parameters) if name not in ignored]
         self.keys = KeyMaker(self.name, [name for _, name in self.counted])
-        #: Layouts (by store and id) that are known to conform to the declaration.
-        self.accepted: set[tuple[int, int]] = set()
         self._code = self._find_code()
         self._pinned = CodeVersion(pinned_version(options.version), "") if options.version is not None else None
         self._front: Any = None
@@ -141,31 +97,38 @@ class Callee:
         return {name: upstream for name, upstream in found.items() if upstream is not None}
 
     def _find_dependencies(self) -> tuple[Dependency, ...]:
-        given = self.options.depends_on
-        pairs: Iterable[tuple[object, Any]] = given.items() if isinstance(given, Mapping) else _pairs(given)
-        return tuple(self._dependency(upstream, mapping) for upstream, mapping in pairs)
+        return tuple(self._dependency(upstream, mapping) for upstream, mapping in _pairs(self.options.depends_on))
 
     def _dependency(self, given: object, mapping: Mapping[str, str]) -> Dependency:
         upstream = as_upstream(given)
         if upstream is None:
-            raise DeclarationError(f"{self.name}: depends_on needs cached functions, got {type(given).__name__}")
+            raise DeclarationError(f"{self.name}: depends_on needs cached functions, got {short(given)}")
         theirs = upstream.callee.parameters
-        unknown_names = [name for name in mapping if name not in theirs] + [
-            name for name in mapping.values() if name not in self.parameters
-        ]
-        if unknown_names:
-            raise DeclarationError(
-                f"{self.name}: depends_on maps {unknown_names[0]!r}, which is no parameter; "
-                f"{upstream.callee.name} has {', '.join(theirs)}; {self.name} has {', '.join(self.parameters)}"
-            )
-        shared = {name: name for name in theirs if name in self.parameters} | dict(mapping)
-        missing = [name for name in theirs if name not in shared and name not in upstream.callee.binder.defaults]
+        self._check_mapping(upstream.callee, mapping)
+        shared = {name: name for name in theirs if name in self.parameters and name not in upstream.fixed} | dict(
+            mapping
+        )
+        missing = [name for name in upstream.callee.binder.required if name not in {**shared, **upstream.fixed}]
         if missing:
             raise DeclarationError(
                 f"{self.name}: depends_on={upstream.callee.name} needs a value for its parameter {missing[0]!r}; "
                 f"name it: depends_on={{{upstream.callee.name}: {{{missing[0]!r}: <parameter of {self.name}>}}}}"
             )
-        return Dependency(upstream.callee, shared)
+        return Dependency(upstream.callee, shared, upstream.fixed)
+
+    def _check_mapping(self, upstream: Callee, mapping: object) -> None:
+        if not isinstance(mapping, Mapping):
+            raise DeclarationError(
+                f"{self.name}: depends_on={{{upstream.name}: ...}} needs a dict "
+                f"{{parameter of {upstream.name}: parameter of {self.name}}}, got {short(mapping)}"
+            )
+        unknown_names = [name for name in mapping if name not in upstream.parameters]
+        unknown_names += [name for name in mapping.values() if name not in self.parameters]
+        if unknown_names:
+            raise DeclarationError(
+                f"{self.name}: depends_on maps {unknown_names[0]!r}, which is no parameter; "
+                f"{upstream.name} has {', '.join(upstream.parameters)}; {self.name} has {', '.join(self.parameters)}"
+            )
 
     def _find_code(self) -> CodeIdentity:
         options = self.options
@@ -236,6 +199,17 @@ class Callee:
 
     # -- arguments
 
+    def bind_mixed(self, args: tuple[object, ...], kwargs: Mapping[str, object]) -> tuple[object, ...]:
+        """Bind arguments by position and by name, those of upstream calls by any spelling of the rule for names."""
+        if not args:
+            return self.bind_by_name(kwargs)
+        own = {name: value for name, value in kwargs.items() if name in self.parameters}
+        if len(own) == len(kwargs):
+            bound: tuple[object, ...] = self.binder.bind(*args, **own)
+            return bound
+        given = self.binder.signature.bind_partial(*args, **own).arguments
+        return self.bind_by_name({**given, **kwargs})
+
     def bind_by_name(self, given: Mapping[str, object]) -> tuple[object, ...]:
         """Bind values given by name, those of upstream calls by any spelling of the rule for names."""
         own: dict[str, object] = {}
@@ -253,6 +227,11 @@ class Callee:
     def _takes(self, name: str) -> bool:
         """Whether ``**kwargs`` takes this name: one that no upstream call has."""
         return self.binder.variadic is not None and not resolve(self.place(), name)
+
+    def check_output(self, name: str) -> None:
+        """Raise for a name that is none of the declared outputs."""
+        if self.declaration.names and name not in self.declaration.names:
+            raise UnknownName(f"{self.name} has no output {name!r}{did_you_mean(name, self.declaration.names)}")
 
     def check_names(self, names: Iterable[str]) -> None:
         """Raise for a name that is no parameter, its own or upstream."""
@@ -275,26 +254,26 @@ class Callee:
         if not places:
             raise unknown(self.place(), name, owner)
         if len(places) > 1 and not all(place.tied for place in places):
-            raise self._several(name, owner, places)
+            raise _several(name, owner, places)
         return places
-
-    @staticmethod
-    def _several(name: str, owner: str, places: list[Place]) -> AmbiguousName:
-        error = ambiguous(name, owner, places)
-        functions = {place.node.callee.identifier for place in places if isinstance(place.node, Declared)}
-        if len(functions) == 1:
-            error.args = (f"{error}, or {functions.pop()}__{places[0].name} for all of them",)
-        return error
 
     def _routed(self, parameter: str, given: object, further: dict[str, object]) -> Upstream:
         upstream = as_upstream(given)
         if upstream is None:
             names = ", ".join(f"{parameter}__{name}" for name in further)
             raise ArgumentError(
-                f"{self.name}(): {names} sets parameters of the upstream call {parameter}, but {parameter} was given as a "
-                f"{type(given).__name__}, which has none; give one or the other"
+                f"{self.name}(): {names} sets parameters of the upstream call {parameter}, but {parameter} was given "
+                f"as a {type(given).__name__}, which has none; give one or the other"
             )
         return upstream.partial(**further)
+
+
+def _several(name: str, owner: str, places: list[Place]) -> AmbiguousName:
+    error = ambiguous(name, owner, places)
+    functions = {place.node.callee.identifier for place in places if isinstance(place.node, Declared)}
+    if len(functions) == 1:
+        error.args = (f"{error}, or {functions.pop()}__{places[0].name} for all of them",)
+    return error
 
 
 class Declared:
@@ -307,9 +286,9 @@ class Declared:
         self.path = path
         self._chain = chain
 
-    def own_names(self) -> tuple[str, ...]:
-        """The function's parameters."""
-        return self.callee.parameters
+    def own(self) -> Own:
+        """The function's parameters: outputs cannot be set."""
+        return Own(self.callee.parameters)
 
     def steps(self) -> list[Step]:
         """The functions that its parameters stand for."""
@@ -328,10 +307,12 @@ class Declared:
         return self.path
 
 
-def _pairs(given: object) -> list[tuple[object, dict[str, str]]]:
-    if as_upstream(given) is not None:
-        return [(given, {})]
-    return [(upstream, {}) for upstream in given]  # type: ignore[attr-defined]
+def _pairs(given: object) -> list[tuple[object, Mapping[str, str]]]:
+    """One function, several, or a dict: each function with the dict that maps its parameters."""
+    if isinstance(given, Mapping):
+        return list(given.items())
+    several = isinstance(given, Iterable) and not isinstance(given, str) and as_upstream(given) is None
+    return [(upstream, {}) for upstream in (given if several else [given])]  # type: ignore[attr-defined]
 
 
 def _known(callee: Callee, option: str, names: Iterable[str]) -> frozenset[str]:
@@ -342,31 +323,22 @@ def _known(callee: Callee, option: str, names: Iterable[str]) -> frozenset[str]:
                 f"{callee.name}: {option}= names {name!r}, which is not a parameter; "
                 f"parameters: {', '.join(callee.parameters)}"
             )
-    return found
-
-
-def _refuse_generators(function: Callable[..., Any]) -> None:
-    name = getattr(function, "__qualname__", repr(function))
-    if isinstance(function, (classmethod, staticmethod)):
-        kind = type(function).__name__
-        raise DeclarationError(f"{name}: write @{kind} above @sweepable.cache, not below it")
-    if not callable(function):
-        raise DeclarationError(f"sweepable.cache needs a function, got {type(function).__name__}")
-    if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
+    upstream = next((name for name in found if name in callee.upstreams), None)
+    if upstream is not None:
         raise DeclarationError(
-            f"{name} is a generator function: what it yields exists only while it is read, so it cannot be stored. "
-            "Return a list or an array of what it yields, or cache the function that makes one element."
+            f"{callee.name}: {option}= names {upstream!r}, which stands for an upstream call: what came from one "
+            "upstream call would be served for another"
         )
-    if isinstance(function, type):
-        raise DeclarationError(f"{name} is a class; cache a function that makes and returns the instance")
+    return found
 
 
 # -- finding them again in another process
 
 #: Module -> name -> declaration of what `sweepable.wrap` has put there.
 WRAPPED: dict[str, dict[str, dict[str, Any]]] = {}
+
 #: Wraps functions of a module as another process did; the layer that makes cached functions puts itself here.
-wrap_again: Callable[[Any, dict[str, dict[str, Any]]], None]
+wrap_again: Callable[[Any, dict[str, dict[str, Any]]], None] = cast("Any", None)
 
 
 def found_in(module: object, qualname: str) -> Any:
@@ -387,27 +359,33 @@ def callee_by_name(module: str, qualname: str, wrapped: dict[str, dict[str, Any]
         wrap_again(loaded, missing)
     found = found_in(loaded, qualname)
     if not is_cached(found):
-        raise WorkerRefused(f"{module}.{qualname} is a cached function where this call was made, but not in this process")
+        raise WorkerRefused(
+            f"{module}.{qualname} is a cached function where this call was made, but not in this process"
+        )
     callee: Callee = found.callee
     return callee
-
-
-def is_cached(value: object) -> bool:
-    """Whether `value` is a cached function."""
-    return bool(getattr(type(value), "__sweepable_cached__", False))
 
 
 # -- which cached functions this process knows
 
 _KNOWN: dict[tuple[str, str], weakref.ref[Callee]] = {}
+_LIVING: weakref.WeakSet[Callee] = weakref.WeakSet()
 
 
 def register(callee: Callee) -> None:
     """Make `callee` the one that its name and home stand for in this process."""
     _KNOWN[callee.name, callee.facts.home] = weakref.ref(callee)
+    _LIVING.add(callee)
 
 
 def known(name: str) -> list[Callee]:
     """The cached functions of this process that bear `name`, one per home, the newest of each."""
     found = [reference() for (known_name, _), reference in list(_KNOWN.items()) if known_name == name]
     return [callee for callee in found if callee is not None]
+
+
+def siblings(callee: Callee) -> list[Callee]:
+    """The cached functions of this process that one factory made with `callee`, itself included."""
+    code = code_of(callee.function)
+    named = [other for other in list(_LIVING) if other.name == callee.name]
+    return [other for other in named if other is callee or (code is not None and code_of(other.function) is code)]

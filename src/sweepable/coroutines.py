@@ -1,30 +1,59 @@
-"""Calls of ``async def`` functions: the same steps as `sweepable.call`, without blocking the event loop."""
+"""Calls of ``async def`` functions: the same steps as `sweepable.serving`, without blocking the event loop."""
 
 from __future__ import annotations
 
-import asyncio
-import concurrent.futures
-import contextvars
+import logging
+import time
 from collections.abc import Coroutine
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from sweepable import call as calls
-from sweepable.call import Call, Obtained, Run, note, obtain_stored
-from sweepable.store.store import Store
+from sweepable import serving
+from sweepable.call import Call
+from sweepable.runs import Obtained, Run, note
+from sweepable.serving import load, lookup, obtain_stored, with_upstream
+from sweepable.store.store import LONGEST_WAIT, Store
+
+if TYPE_CHECKING:
+    import asyncio
+
+_LOG = logging.getLogger("sweepable")
 
 # Calls in progress by event loop and key: two tasks of one loop wait for each other here, not on a lock.
 _in_progress: dict[tuple[int, str], asyncio.Future[None]] = {}
 
 
-async def obtain_async(call: Call) -> Obtained:
-    """The call's value: from the store if it is there, else by awaiting the function once."""
+async def value_of_async(call: Call) -> Any:
+    """What the function returns for this call: from the store, or by awaiting it."""
     store = call.store()
-    found = obtain_stored(call, store) or await _once_per_loop(call, store)
+    row = lookup(call, store)
+    loaded = load(call, store, row) if row is not None else None
+    if loaded is None:
+        return (await obtain_async(call)).value
+    note(store, call)
+    return loaded[0]
+
+
+async def obtain_async(call: Call, *, holding: bool = True) -> Obtained:
+    """The call's value: from the store if it is there, else by awaiting the function once.
+
+    Parameters
+    ----------
+    call : Call
+        The call.
+    holding : bool, default True
+        Wait for others who run it. Not where one of them waits for us.
+    """
+    store = call.store()
+    found = obtain_stored(call, store)
+    if found is None:
+        found = await (_once_per_loop(call, store) if holding else _run(call, store))
     note(store, call)
     return found
 
 
 async def _once_per_loop(call: Call, store: Store) -> Obtained:
+    import asyncio
+
     loop = asyncio.get_running_loop()
     place = (id(loop), call.key)
     while place in _in_progress:
@@ -32,45 +61,62 @@ async def _once_per_loop(call: Call, store: Store) -> Obtained:
         found = obtain_stored(call, store)
         if found is not None:
             return found
-    _in_progress[place] = loop.create_future()
+    mine = _in_progress[place] = loop.create_future()
     try:
         return await _once_per_store(call, store)
     finally:
-        _in_progress.pop(place).set_result(None)
+        del _in_progress[place]
+        if not loop.is_closed():
+            mine.set_result(None)
 
 
 async def _once_per_store(call: Call, store: Store) -> Obtained:
-    run = Run(call, store)
-    bound = await asyncio.to_thread(run.with_upstream) if call.inputs else call.bound
-    pause = 0.001
-    while not store.try_hold(call.key):
+    import asyncio
+
+    pause, end = 0.001, time.monotonic() + LONGEST_WAIT
+    while not (held := store.try_hold(call.key)) and time.monotonic() < end:
         await asyncio.sleep(pause)
         pause = min(2 * pause, 0.05)
+    if not held:
+        _LOG.warning("gave up waiting for %s, which another process or thread is running", call.title())
     try:
-        found = obtain_stored(call, store)
-        if found is not None:
-            return found
-        with run.running():
-            value = await call.callee.binder.invoke(call.callee.function, bound)
-        return run.finish(value)
+        return obtain_stored(call, store) or await _run(call, store)
     finally:
-        store.release(call.key)
+        if held:
+            store.release(call.key)
+
+
+async def _run(call: Call, store: Store) -> Obtained:
+    import asyncio
+
+    run = Run(call, store)
+    bound = await asyncio.to_thread(with_upstream, run) if call.inputs else with_upstream(run)
+    with run.running():
+        value = await call.callee.binder.invoke(call.callee.function, bound)
+    return run.finish(value)
 
 
 def obtain_blocking(call: Call) -> Obtained:
     """The same for a caller that is no coroutine; in a thread of its own where an event loop is running."""
-    return run_blocking(obtain_async(call))
+    import asyncio
 
-
-def run_blocking(coroutine: Coroutine[Any, Any, Any]) -> Any:
-    """Run a coroutine to its end, whether or not this thread has a running event loop."""
     try:
-        asyncio.get_running_loop()
+        loop = asyncio.get_running_loop()
     except RuntimeError:
-        return asyncio.run(coroutine)
+        found: Obtained = asyncio.run(obtain_async(call))
+        return found
+    # A task of this loop that runs the call cannot go on before we return: waiting for it would last for ever.
+    return _in_thread(obtain_async(call, holding=(id(loop), call.key) not in _in_progress))
+
+
+def _in_thread(coroutine: Coroutine[Any, Any, Obtained]) -> Obtained:
+    import asyncio
+    import concurrent.futures
+    import contextvars
+
     context = contextvars.copy_context()
     with concurrent.futures.ThreadPoolExecutor(1) as thread:
         return thread.submit(context.run, asyncio.run, coroutine).result()
 
 
-calls.run_async = obtain_blocking
+serving.run_async = obtain_blocking

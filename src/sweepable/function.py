@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import functools
 import inspect
+import sys
 from collections.abc import Callable
 from concurrent.futures import Executor
-from typing import Any, Generic, ParamSpec, TypeVar, cast
+from typing import Any, Generic, ParamSpec, TypeVar
 
-from sweepable.call import Call, load, lookup, note, peek, record_of, value_of
-from sweepable.callee import Callee, Upstream, callee_by_name
-from sweepable.coroutines import obtain_async
-from sweepable.errors import NoCallFound, SpaceError, UnknownName
+from sweepable.cacheable import shown_signature
+from sweepable.call import Call
+from sweepable.callee import WRAPPED, Callee, callee_by_name, found_in
+from sweepable.coroutines import value_of_async
+from sweepable.errors import NoCallFound, SpaceError
+from sweepable.explain import Explanation, explain
 from sweepable.model import CodeVersion
 from sweepable.query import Query, Selection, Source
 from sweepable.record import Record
+from sweepable.serving import peek, record_of, value_of
 from sweepable.spaces import Space
 from sweepable.store.location import current_store
 from sweepable.sweeps import OnStale, Settings, Sweep, space_for, sweep
+from sweepable.upstream import Upstream
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -54,37 +59,39 @@ class CachedFunction(Generic[P, R]):
         self._attach(callee)
 
     def _attach(self, callee: Callee) -> None:
+        function = callee.function
+        for name, value in getattr(function, "__dict__", {}).items():
+            if not hasattr(CachedFunction, name):  # an attribute of the function never hides a method of ours
+                self.__dict__[name] = value
+        self.__name__, self.__qualname__ = callee.identifier, callee.name
+        functools.update_wrapper(self, function, updated=())
+        self.__signature__ = (
+            callee.binder.signature if callee.options.upstream else shown_signature(function, callee.binder.signature)
+        )
         self.callee = callee
         callee.has_front(self)
-        functools.update_wrapper(self, callee.function)
-        self.__signature__ = callee.binder.signature
-        if callee.is_async and hasattr(inspect, "markcoroutinefunction"):
-            inspect.markcoroutinefunction(self)
+        _mark_async(self)
+        if self.__module__ in ("__main__", "__mp_main__"):
+            _send_by_name()
 
     # -- calling
 
-    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+    def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> R:
         callee = self.callee
         call = Call(callee, callee.binder.bind(*args, **kwargs))
-        if callee.is_async:
-            return cast("R", _awaited(call))
-        return cast("R", value_of(call))
+        return value_of_async(call) if callee.is_async else value_of(call)  # type: ignore[return-value]
 
     def __get__(self, instance: object, owner: type | None = None) -> Any:
         return self if instance is None else BoundMethod(self, instance)
 
     def _call(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Call:
-        callee = self.callee
-        if args:
-            names = callee.binder.signature.parameters
-            own = {name: kwargs.pop(name) for name in list(kwargs) if name in names}
-            if not kwargs:
-                return Call(callee, callee.binder.bind(*args, **own))
-            given = callee.binder.signature.bind_partial(*args, **own).arguments
-            return Call(callee, callee.bind_by_name({**given, **kwargs}))
-        return Call(callee, callee.bind_by_name(kwargs))
+        return Call(self.callee, self.callee.bind_mixed(args, kwargs))
 
-    def get_or_run(self, *args: Any, **kwargs: Any) -> Record:
+    def _value(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        call = self._call(args, kwargs)
+        return value_of_async(call) if self.callee.is_async else value_of(call)
+
+    def get_or_run(self, /, *args: Any, **kwargs: Any) -> Record:
         """The Record of a call, run if it is not stored.
 
         Parameters
@@ -99,20 +106,24 @@ class CachedFunction(Generic[P, R]):
         """
         return record_of(self._call(args, kwargs))
 
-    def peek(self, *args: Any, **kwargs: Any) -> Record | None:
+    def peek(self, /, *args: Any, **kwargs: Any) -> Record | None:
         """The Record of exactly this call if it is stored, else None; runs nothing."""
         call = self._call(args, kwargs)
         store = call.store()
         row = peek(call, store)
         return Record(store, row) if row is not None else None
 
-    def key_of(self, *args: Any, **kwargs: Any) -> str:
+    def key_of(self, /, *args: Any, **kwargs: Any) -> str:
         """The key of a call, 64 hex digits; runs nothing."""
         return self._call(args, kwargs).key
 
+    def explain(self, /, *args: Any, **kwargs: Any) -> Explanation:
+        """Why a call hits or misses: what of the code has changed since results were last stored. Runs nothing."""
+        return explain(self._call(args, kwargs))
+
     # -- as an upstream
 
-    def partial(self, **fixed: Any) -> Any:
+    def partial(self, /, **fixed: Any) -> Any:
         """The same function with parameters fixed, to stand as a parameter's default or on an axis.
 
         Parameters
@@ -125,9 +136,7 @@ class CachedFunction(Generic[P, R]):
 
     def __getitem__(self, output: str) -> Any:
         """One output, to stand as a parameter's default: the body then gets the value itself."""
-        if self.callee.declaration.names and output not in self.callee.declaration.names:
-            names = ", ".join(self.callee.declaration.names)
-            raise UnknownName(f"{self.callee.name} declares no output {output!r}; declared: {names}")
+        self.callee.check_output(output)
         return Upstream(self.callee, {}, output)
 
     # -- finding
@@ -145,24 +154,26 @@ class CachedFunction(Generic[P, R]):
         source = Source(current_store(self.callee.options.store), self.callee.name, self.callee)
         return Query(source, Selection(scope="any" if version == "any" else "current"))
 
-    def filter(self, **lookups: Any) -> Query:
+    def filter(self, /, **lookups: Any) -> Query:
         """The stored calls to which all look-ups apply; see `Query.filter`."""
         return self.select().filter(**lookups)
 
-    def get(self, **lookups: Any) -> Record:
+    def get(self, /, **lookups: Any) -> Record:
         """The one stored call to which all look-ups apply; none or several is an error."""
         return self.select().get(**lookups)
 
-    def get_or_none(self, **lookups: Any) -> Record | None:
+    def get_or_none(self, /, **lookups: Any) -> Record | None:
         """The one stored call to which all look-ups apply, None if there is none; several is an error."""
         return self.select().get_or_none(**lookups)
 
     def get_by_id(self, key: str) -> Record:
         """The stored call with this key, whatever its code; the first digits do, if no other call has them."""
         store = current_store(self.callee.options.store)
-        rows = store.connection().execute(
-            "SELECT key FROM _calls WHERE key >= ? AND key < ? LIMIT 2", (key, f"{key}g")
-        ).fetchall()
+        rows = (
+            store.connection()
+            .execute("SELECT key FROM _calls WHERE key >= ? AND key < ? LIMIT 2", (key, f"{key}g"))
+            .fetchall()
+        )
         call = store.fetch(rows[0][0]) if len(rows) == 1 else None
         if call is None:
             raise NoCallFound(f"{len(rows) or 'no'} calls in {store.path} have a key that begins with {key!r}")
@@ -173,6 +184,7 @@ class CachedFunction(Generic[P, R]):
     def sweep(
         self,
         space: Space | None = None,
+        /,
         *,
         n_jobs: int | None = None,
         executor: Executor | None = None,
@@ -188,8 +200,8 @@ class CachedFunction(Generic[P, R]):
         space : Space, optional
             Points made by `sweepable.grid` and the like.
         n_jobs : int, optional
-            Worker processes, as joblib counts them: -1 for one per core. None: what ``joblib.parallel_config`` says, else
-            none, and the calls run in this process.
+            Worker processes, as joblib counts them: -1 for one per core. None: what ``joblib.parallel_config``
+            says, else none, and the calls run in this process.
         executor : concurrent.futures.Executor, optional
             Where to run instead.
         progress : bool, optional
@@ -199,8 +211,9 @@ class CachedFunction(Generic[P, R]):
         retry_failed : bool, default False
             Run calls again that are known to fail.
         **axes
-            Values by parameter, own or upstream: a list, range, 1-D array, Index or Series is an axis, anything else a constant. The
-            axes make a grid; the last varies fastest. `sweepable.axis` and `sweepable.fixed` say which is meant where it is not clear.
+            Values by parameter, own or upstream: a list, range, 1-D array, Index or Series is an axis, anything else a
+            constant. The axes make a grid; the last varies fastest. `sweepable.axis` and `sweepable.fixed` say which is
+            meant where it is not clear.
 
         Returns
         -------
@@ -241,6 +254,12 @@ class CachedFunction(Generic[P, R]):
     def __repr__(self) -> str:
         return f"<cached function {self.callee.name}>"
 
+    def __copy__(self) -> CachedFunction[P, R]:
+        return self  # as functions do
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> CachedFunction[P, R]:
+        return self
+
     # In two steps, so that a function whose globals hold this very object can be pickled by value.
     def __reduce__(self) -> Any:
         named = self.callee.named()
@@ -263,14 +282,36 @@ def front_by_name(module: str, qualname: str, wrapped: dict[str, dict[str, Any]]
     return found
 
 
-async def _awaited(call: Call) -> Any:
-    store = call.store()
-    row = lookup(call, store)
-    loaded = load(call, store, row) if row is not None else None
-    if loaded is not None:
-        note(store, call)
-        return loaded[0]
-    return (await obtain_async(call)).value
+def _mark_async(front: Any) -> None:
+    """Let `inspect` and `asyncio` know an ``async def`` function for what it is."""
+    function = front._function if isinstance(front, BoundMethod) else front
+    if function.callee.is_async:
+        import asyncio
+
+        if hasattr(inspect, "markcoroutinefunction"):
+            inspect.markcoroutinefunction(front)
+        else:
+            front._is_coroutine = asyncio.coroutines._is_coroutine  # type: ignore[attr-defined]
+
+
+@functools.cache
+def _send_by_name() -> None:
+    """Let processes of `multiprocessing`, which have this ``__main__`` too, find its cached functions there."""
+    from multiprocessing.reduction import ForkingPickler
+
+    ForkingPickler.register(CachedFunction, _by_name)
+    ForkingPickler.register(Callee, lambda callee: (_callee_of, (callee.front(),)))
+
+
+def _by_name(front: CachedFunction[..., Any]) -> Any:
+    module, qualname = front.__module__, front.__qualname__
+    if module in ("__main__", "__mp_main__") and found_in(sys.modules.get(module), qualname) is front:
+        return front_by_name, ("__main__", qualname, dict(WRAPPED.get(module, {})))
+    return front.__reduce__()
+
+
+def _callee_of(front: CachedFunction[..., Any]) -> Callee:
+    return front.callee
 
 
 class BoundMethod:
@@ -279,38 +320,58 @@ class BoundMethod:
     def __init__(self, function: CachedFunction[..., Any], instance: object) -> None:
         self._function = function
         self._instance = instance
-        functools.update_wrapper(self, function.__wrapped__)
+        functools.update_wrapper(self, function, updated=())
+        _mark_async(self)
 
     def _with_instance(self, lookups: dict[str, Any]) -> dict[str, Any]:
         return {self._function.callee.parameters[0]: self._instance, **lookups}
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+    def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
         return self._function(self._instance, *args, **kwargs)
 
-    def get_or_run(self, *args: Any, **kwargs: Any) -> Record:
+    def get_or_run(self, /, *args: Any, **kwargs: Any) -> Record:
         """The Record of a call on this instance, run if it is not stored."""
         return self._function.get_or_run(self._instance, *args, **kwargs)
 
-    def peek(self, *args: Any, **kwargs: Any) -> Record | None:
+    def peek(self, /, *args: Any, **kwargs: Any) -> Record | None:
         """The Record of a call on this instance if it is stored; runs nothing."""
         return self._function.peek(self._instance, *args, **kwargs)
 
-    def partial(self, **fixed: Any) -> Any:
+    def key_of(self, /, *args: Any, **kwargs: Any) -> str:
+        """The key of a call on this instance."""
+        return self._function.key_of(self._instance, *args, **kwargs)
+
+    def explain(self, /, *args: Any, **kwargs: Any) -> Explanation:
+        """Why a call on this instance hits or misses."""
+        return self._function.explain(self._instance, *args, **kwargs)
+
+    def partial(self, /, **fixed: Any) -> Any:
         """The method of this instance with parameters fixed."""
         return self._function.partial(**self._with_instance(fixed))
 
-    def filter(self, **lookups: Any) -> Query:
+    def filter(self, /, **lookups: Any) -> Query:
         """The stored calls on an equal instance."""
         return self._function.filter(**self._with_instance(lookups))
 
-    def get(self, **lookups: Any) -> Record:
+    def get(self, /, **lookups: Any) -> Record:
         """The one stored call on an equal instance."""
         return self._function.get(**self._with_instance(lookups))
 
-    def sweep(self, **axes: Any) -> Sweep:
+    def get_or_none(self, /, **lookups: Any) -> Record | None:
+        """The one stored call on an equal instance, None if there is none."""
+        return self._function.get_or_none(**self._with_instance(lookups))
+
+    def sweep(self, /, **axes: Any) -> Sweep:
         """Run the calls on this instance at all points."""
         return self._function.sweep(**self._with_instance(axes))
 
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, BoundMethod):
+            return NotImplemented
+        return self._function is other._function and self._instance is other._instance
+
+    def __hash__(self) -> int:
+        return hash((id(self._function), id(self._instance)))
+
     def __repr__(self) -> str:
         return f"<cached method {self._function.callee.name} of {self._instance!r}>"
-

@@ -2,24 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import json
+import sqlite3
+from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 from sweepable.errors import NoCallFound
 from sweepable.model import Argument, Role, StoredCall
-from sweepable.names import Step
+from sweepable.names import Own, Step
+from sweepable.store.index import verified
 
 if TYPE_CHECKING:
     from sweepable.store.store import Store
 
+#: Ways to be upstream, in the order in which names are looked for.
+ROLES: tuple[Role, ...] = ("argument", "depends_on", "nested")
+_CALL = ", ".join(f"c.{name}" for name in (*StoredCall._fields, "check_digest"))
+_BY_IDS = f"SELECT {_CALL} FROM json_each(?) AS k JOIN _calls AS c ON c.id = k.value ORDER BY k.key"
+_EDGES = (
+    "SELECT l.role, l.name, f.identifier, c.id FROM _lineage AS l JOIN _calls AS c ON c.id = l.upstream "
+    "JOIN _functions AS f ON f.id = c.function WHERE l.downstream = ? ORDER BY l.name, c.id"
+)
+
 
 class Edge(NamedTuple):
-    """One row of the lineage: an upstream call and how it came to be one."""
+    """An upstream call and how it came to be one."""
 
     role: Role
+    #: The parameter it was given for, or the upstream function's name.
     name: str
-    upstream: int
+    #: The upstream function's name.
+    function: str
+    id: int
 
 
 class CallNode:
@@ -42,6 +57,8 @@ class CallNode:
     @cached_property
     def arguments(self) -> dict[str, Argument]:
         """The call's arguments by parameter name."""
+        if not self.call.arguments:  # a call that the store could not take
+            return {}
         return {argument.name: argument for argument in self.store.arguments(self.call)}
 
     @cached_property
@@ -49,28 +66,23 @@ class CallNode:
         """Names of the call's outputs; none for a call without a result."""
         return self.store.layout(self.call.layout).names if self.call.layout else ()
 
-    def own_names(self) -> list[str]:
-        """Parameters and outputs; one that is both can only be written ``params__x`` and ``outputs__x``."""
-        return list(spelled(self.arguments, self.outputs))
+    def own(self) -> Own:
+        """Parameters and outputs."""
+        return Own(tuple(self.arguments), self.outputs)
 
     @cached_property
-    def _edges(self) -> list[Edge]:
-        rows = self.store.connection().execute(
-            "SELECT role, name, upstream FROM _lineage WHERE downstream = ? "
-            "ORDER BY CASE role WHEN 'argument' THEN 0 WHEN 'depends_on' THEN 1 ELSE 2 END, name, upstream",
-            (self.call.id,),
-        )
-        return [Edge(*row) for row in rows]
+    def edges(self) -> list[Edge]:
+        """The upstream calls that are in the store, none of them read: arguments first, nested calls last."""
+        rows = self.store.connection().execute(_EDGES, (self.call.id,)).fetchall()
+        return sorted((Edge(*row) for row in rows), key=lambda edge: ROLES.index(edge.role))
 
     @cached_property
     def _steps(self) -> list[Step]:
-        found = []
-        for edge in self._edges:
-            call = self.store.fetch_id(edge.upstream)
-            if call is not None:  # it may have been forgotten since
-                identifier = function_identifier(self.store, call.function)
-                found.append(Step(edge.name, identifier, CallNode(self.store, call)))
-        return found
+        nodes = {call.id: CallNode(self.store, call) for call in calls_of(self.store, [edge.id for edge in self.edges])}
+        # Two ways to one call are one node, whose own upstream is then read once.
+        return [
+            Step(edge.name, edge.function, nodes[edge.id], edge.role) for edge in self.edges if edge.id in nodes
+        ]
 
     def steps(self) -> list[Step]:
         """The upstream calls: those given as arguments first, then those made inside."""
@@ -81,26 +93,21 @@ class CallNode:
         return self.call.key
 
 
-def spelled(parameters: Iterable[str], outputs: Iterable[str]) -> dict[str, tuple[str, str]]:
-    """How the names of a function are written: spelling -> (``parameter`` or ``output``, name)."""
-    parameters, outputs = list(parameters), list(outputs)
-    both = set(parameters) & set(outputs)
-    found = {f"params__{n}" if n in both else n: ("parameter", n) for n in parameters}
-    found |= {f"outputs__{n}" if n in both else n: ("output", n) for n in outputs}
-    return found
-
-
-def explicit(name: str, parameters: Iterable[str], outputs: Iterable[str]) -> tuple[str, str] | None:
-    """What ``params__x`` and ``outputs__x`` mean, where the plain name would do as well."""
-    for prefix, kind, names in (("params__", "parameter", parameters), ("outputs__", "output", outputs)):
-        if name.startswith(prefix) and name[len(prefix) :] in set(names):
-            return kind, name[len(prefix) :]
-    return None
+def calls_of(store: Store, ids: Sequence[int]) -> list[StoredCall]:
+    """The stored calls with these ids, in this order, by one statement; those that are gone are left out."""
+    try:
+        rows = store.connection().execute(_BY_IDS, (json.dumps(list(dict.fromkeys(ids))),)).fetchall()
+    except sqlite3.OperationalError:  # damage that hides what row it is in
+        rows = [(number,) for number in ids]
+    found = (verified(row) if len(row) > 1 else None for row in rows)
+    # A row that is not what was written is put aside, and warned of, by the store.
+    calls = (call or store.fetch_id(row[0]) for row, call in zip(rows, found, strict=True))
+    return [call for call in calls if call is not None]
 
 
 def function_identifier(store: Store, function: int) -> str:
     """The name by which look-ups call the function with this id."""
-    for known in store.functions():
-        if known.id == function:
-            return known.identifier
-    raise NoCallFound(f"the store {store.path} has no function number {function}")
+    row = store.connection().execute("SELECT identifier FROM _functions WHERE id = ?", (function,)).fetchone()
+    if row is None:
+        raise NoCallFound(f"the store {store.path} has no function number {function}")
+    return str(row[0])

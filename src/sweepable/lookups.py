@@ -1,120 +1,44 @@
-"""Look-ups as SQL: what ``gain__gt=2`` or ``sim_result__reference__amplitude=1.0`` asks of the tables."""
+"""Look-ups: what one ``sim_result__gain__gte=1.0`` asks of the tables, and what a name is ordered by."""
 
 from __future__ import annotations
 
-import datetime as dt
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import Any
 
-import numpy as np
+from sweepable.comparisons import (
+    COMPARISONS,
+    FALSE,
+    LOOKUPS,
+    NAN,
+    TRUE,
+    Condition,
+    among,
+    axis_values,
+    equal,
+    is_axis,
+    joined,
+    negated,
+    one_value,
+    timestamp,
+)
+from sweepable.errors import SweepableError, UnknownName, UnknownOutput
+from sweepable.lineage import calls_of
+from sweepable.names import SEPARATOR, Place, ambiguous, choices, did_you_mean, is_ambiguous, resolve, unknown, walk
+from sweepable.notices import warn
+from sweepable.spaces.reading import is_query
+from sweepable.tree import FunctionNode, function_of
+from sweepable.upstream import Upstream, as_upstream
 
-from sweepable.callee import Callee, as_upstream
-from sweepable.errors import SweepableError, UnknownName
-from sweepable.identity.code import describe
-from sweepable.identity.values import digest
-from sweepable.lineage import explicit, spelled
-from sweepable.names import SEPARATOR, Place, Step, ambiguous, did_you_mean, resolve, unknown
-from sweepable.store.cells import is_scalar, to_cell
-from sweepable.store.store import Route, Store, StoredFunction
-
-NAN = "x'6e616e'"  # how a cell holds NaN
-_MOST_VALUES = 30_000  # SQLite takes 32,766 values in one statement
-
-
-class Condition(NamedTuple):
-    """A piece of SQL with its values."""
-
-    sql: str
-    values: tuple[object, ...] = ()
-
-
-FALSE = Condition("0")
-
-
-class Schema:
-    """The functions of a store with their columns and upstreams, read once per query."""
-
-    def __init__(self, store: Store) -> None:
-        self.store = store
-        self.functions = {function.id: function for function in store.functions()}
-        self._columns: dict[int, dict[tuple[str, str], str]] = {}
-        self._routes: dict[int, list[Route]] = {}
-
-    def columns(self, function: int) -> dict[tuple[str, str], str]:
-        """(kind, name) -> column."""
-        if function not in self._columns:
-            self._columns[function] = self.store.columns(function)
-        return self._columns[function]
-
-    def routes(self, function: int) -> list[Route]:
-        """Which functions stand upstream, under which role and name."""
-        if function not in self._routes:
-            order = {"argument": 0, "depends_on": 1, "nested": 2}
-            self._routes[function] = sorted(self.store.routes(function), key=lambda route: order[route.role])
-        return self._routes[function]
+_INFO = {
+    "seconds": "c.seconds",
+    "started": "c.started",
+    "status": "c.status",
+    "key": "c.key",
+    "version": "(SELECT v.digest FROM _versions AS v WHERE v.id = c.version)",
+}
 
 
-class FunctionNode:
-    """A stored function at one place of a pipeline: a node in the sense of `sweepable.names`."""
-
-    __slots__ = ("_chain", "function", "parent", "path", "role", "schema")
-
-    def __init__(
-        self,
-        schema: Schema,
-        function: StoredFunction,
-        parent: FunctionNode | None = None,
-        role: str = "",
-        name: str = "",
-    ) -> None:
-        self.schema = schema
-        self.function = function
-        self.parent = parent
-        self.role = role
-        self.path: tuple[str, ...] = (*parent.path, name) if parent else ()
-        self._chain: tuple[int, ...] = (*(parent._chain if parent else ()), function.id)
-
-    def names(self, kind: str) -> list[str]:
-        """Names of one kind: ``parameter``, ``output`` or ``upstream``."""
-        return [name for found, name in self.schema.columns(self.function.id) if found == kind]
-
-    def spellings(self) -> dict[str, tuple[str, str]]:
-        """How its parameters and outputs are written."""
-        parameters = list(dict.fromkeys([*self.names("parameter"), *self.names("upstream")]))
-        return spelled(parameters, self.names("output"))
-
-    def own_names(self) -> list[str]:
-        """Its parameters and scalar outputs."""
-        return list(self.spellings())
-
-    def steps(self) -> list[Step]:
-        """The functions upstream of it in any stored call; a function upstream of itself is not gone into again."""
-        found = []
-        for route in self.schema.routes(self.function.id):
-            if route.function not in self._chain:
-                function = self.schema.functions[route.function]
-                found.append(Step(route.name, function.identifier, FunctionNode(self.schema, function, self, route.role, route.name)))
-        return found
-
-    def identity(self) -> object:
-        """The path and the function: under one name there may be several functions."""
-        return (self.path, self.function.id)
-
-    def column(self, kind: str, name: str) -> str | None:
-        """The quoted column of a name."""
-        column = self.schema.columns(self.function.id).get((kind, name))
-        return quoted(column) if column is not None else None
-
-
-def quoted(name: str) -> str:
-    """An SQL identifier."""
-    return '"' + name.replace('"', '""') + '"'
-
-
-# -- one look-up
-
-
-def condition(root: FunctionNode, callee: Callee | None, written: str, value: object) -> Condition:
+def condition(root: FunctionNode, written: str, value: object) -> Condition:
     """The SQL of one look-up, for the alias ``t`` of the root's table and ``c`` of its row in ``_calls``.
 
     Raises
@@ -124,70 +48,110 @@ def condition(root: FunctionNode, callee: Callee | None, written: str, value: ob
     AmbiguousName
         Several upstream calls have it.
     """
-    owner = root.function.identifier
-    for name, lookup in _readings(written):
-        if name.startswith("info" + SEPARATOR):
-            return _info(name, lookup, value)
-        places = _places(root, name)
+    for name, lookup in readings(written):
+        places = resolve(root, name)
         if places:
-            return _all_of(root, _checked(places, name, owner), lookup, value)
-        if callee is not None and is_declared(callee, name):
-            return FALSE  # no stored call has it yet, so none can match
-    raise unknown(root, written, owner)
+            return _of_places(_checked(places, name, root.title), lookup, value)
+        info = _info_column(name)
+        if info is not None:
+            return _compared(info, lookup, _timestamps(value))
+    _expect_unknown(root, written)
+    return FALSE
 
 
-def _readings(written: str) -> list[tuple[str, str]]:
+def readings(written: str) -> list[tuple[str, str]]:
     """A user's name comes first; only then is the last part read as a look-up."""
-    readings = [(written, "")]
+    found = [(written, "")]
     name, separator, last = written.rpartition(SEPARATOR)
     if separator and last in LOOKUPS:
-        readings.append((name, last))
-    return readings
+        found.append((name, last))
+    return found
 
 
-def is_declared(callee: Callee, name: str) -> bool:
-    """Whether the declarations know `name`, though no stored call may have it."""
-    if explicit(name, callee.parameters, callee.declaration.names) or name in callee.declaration.names:
-        return True
-    return bool(resolve(callee.place(), name))
+def is_known(root: FunctionNode, name: str) -> bool:
+    """Whether anything bears this name."""
+    return bool(resolve(root, name))
 
 
-def _places(root: FunctionNode, name: str) -> list[Place]:
-    plain = explicit(name, [*root.names("parameter"), *root.names("upstream")], root.names("output"))
-    if plain is not None:
-        return [Place((), root, name)]
-    return resolve(root, name)
+def is_about_status(written: str) -> bool:
+    """Whether a look-up asks how calls ended, so that not only the successful ones are meant."""
+    return any(name == f"info{SEPARATOR}status" for name, _ in readings(written))
 
 
 def _checked(places: list[Place], name: str, owner: str) -> list[Place]:
-    if len({place.path for place in places}) > 1 and not all(place.tied for place in places):
-        raise ambiguous(name, owner, places)
-    return places
+    if not is_ambiguous(places):
+        return places
+    error = ambiguous(name, owner, places)
+    titles = {function_of(place.node).title for place in places}
+    if len(titles) == 1 and len({place.path for place in places}) > 1:
+        own = SEPARATOR.join((titles.pop(), *([places[0].name] if places[0].name else [])))
+        error.args = (f"{error}, or {own} for all of them",)
+    raise error
 
 
-def _all_of(root: FunctionNode, places: list[Place], lookup: str, value: object) -> Condition:
-    """Every path has to match; under one path, any of the functions that stand there."""
-    by_path: dict[tuple[str, ...], list[Condition]] = {}
+def _expect_unknown(root: FunctionNode, written: str) -> None:
+    """Raise for a name that nothing can have; warn of one that code which has never run may turn out to have."""
+    for name, _ in readings(written):
+        if _may_be_output(root, name):
+            warn(
+                f"{root.title}: {written!r} is not known, unless it is an output of a function that has not run yet; "
+                f"nothing is found{did_you_mean(written, _choices(root))}",
+                UnknownOutput,
+            )
+            return
+    name, _, last = written.rpartition(SEPARATOR)
+    upstream = any(path and SEPARATOR.join(path) == name for _, path in walk(root))
+    if upstream:
+        known = [*choices(root), *(f"{name}{SEPARATOR}{lookup}" for lookup in LOOKUPS)]
+        raise UnknownName(f"{root.title} has no {written!r}{did_you_mean(written, known)}")
+    if name and (resolve(root, name) or _info_column(name)):
+        raise UnknownName(f"{root.title}: {name!r} has no look-up {last!r}{did_you_mean(last, LOOKUPS)}")
+    if name == "info":
+        raise UnknownName(f"{root.title}: info has no look-up {last!r}{did_you_mean(last, _INFO)}")
+    raise unknown(root, written, root.title)
+
+
+def _choices(root: FunctionNode) -> list[str]:
+    return [*root.own().spelled(), *(step.name for step in root.steps())]
+
+
+def _may_be_output(root: FunctionNode, name: str) -> bool:
+    way, _, _ = name.rpartition(SEPARATOR)
+    at = [node for node, path in walk(root) if not way or way in (SEPARATOR.join(path), function_of(node).title)]
+    return any(function_of(above).may_have_more() for node in at for above, _ in walk(node))
+
+
+# -- from a place in the tree to the root's row
+
+
+def _of_places(places: list[Place], lookup: str, value: object) -> Condition:
+    """Under one path, any of the functions that stand there; of several paths every one that a call has."""
+    by_path: dict[tuple[str, ...], list[Place]] = {}
     for place in places:
-        by_path.setdefault(place.path, []).append(_at(place, lookup, value))
-    return joined(" AND ", [joined(" OR ", found) for found in by_path.values()])
+        by_path.setdefault(place.path, []).append(place)
+    matches = [joined(" OR ", [_at(place, lookup, value) for place in found]) for found in by_path.values()]
+    if len(matches) == 1:
+        return matches[0]
+    there = [joined(" OR ", [_exists(place) for place in found]) for found in by_path.values()]
+    every = [
+        joined(" OR ", [match, Condition(f"NOT {found.sql}", found.values)])
+        for match, found in zip(matches, there, strict=True)
+    ]
+    return joined(" AND ", [*every, joined(" OR ", matches)])
 
 
-def joined(word: str, conditions: Sequence[Condition]) -> Condition:
-    """Conditions joined by AND or OR."""
-    if len(conditions) == 1:
-        return conditions[0]
-    sql = "(" + word.join(found.sql for found in conditions) + ")"
-    return Condition(sql, tuple(value for found in conditions for value in found.values))
+def _exists(place: Place) -> Condition:
+    return _of_parent(function_of(place.node), TRUE)
 
 
 def _at(place: Place, lookup: str, value: object) -> Condition:
-    node = place.node
-    assert isinstance(node, FunctionNode)
-    if place.name is None:
-        return _of_parent(node, _is_call(value, lambda depth: f"t{depth}.id", len(node.path)))
+    node = function_of(place.node)
     alias = _alias(len(node.path))
-    return _of_parent(node, _own(node, alias, place.name, lookup, value))
+    if place.name is None:
+        return _of_call(node, alias, lookup, value)
+    if place.kind == "output":
+        return _of_parent(node, _output(node, alias, place.name, lookup, value))
+    return _of_parent(node, _parameter(node, alias, place.name, lookup, value))
 
 
 def _alias(depth: int) -> str:
@@ -198,178 +162,195 @@ def _of_parent(node: FunctionNode, inner: Condition) -> Condition:
     """`inner`, which speaks of the node's table, as a condition on the root's."""
     if node.parent is None:
         return inner
+    if node.function is None:
+        return FALSE
     depth = len(node.path)
     line, table, below = f"l{depth}", _alias(depth), _alias(depth - 1)
+    below_id = "c.id" if depth == 1 else f"{below}.id"
     sql = (
-        f"EXISTS (SELECT 1 FROM _lineage {line} JOIN {quoted(node.function.table)} {table} ON {table}.id = {line}.upstream "
-        f"WHERE {line}.downstream = {below}.id AND {line}.role = ? AND {line}.name = ? AND {inner.sql})"
+        f"EXISTS (SELECT 1 FROM _lineage AS {line} JOIN {node.table} AS {table} ON {table}.id = {line}.upstream "
+        f"WHERE {line}.downstream = {below_id} AND {line}.role = ? AND {line}.name = ? AND {inner.sql})"
     )
-    return _of_parent(node.parent, Condition(sql, (node.role, node.path[-1], *inner.values)))
+    return _of_parent(node.parent, Condition(sql, (node.role, node.name, *inner.values)))
 
 
-def _own(node: FunctionNode, alias: str, written: str, lookup: str, value: object) -> Condition:
-    plain = explicit(written, [*node.names("parameter"), *node.names("upstream")], node.names("output"))
-    kind, name = plain or node.spellings()[written]
-    upstream = node.column("upstream", name) if kind == "parameter" else None
-    if upstream is not None and _is_reference(value):
-        return _is_call(value, lambda depth: f"{alias}.{upstream}", 0)
-    column = node.column(kind, name)
-    if column is None:
-        if upstream is not None and not is_call_lookup(lookup):
-            raise SweepableError(
-                f"{node.function.identifier}: {name} is an upstream call; compare it with a Record, or its parameters "
-                f"by {name}{SEPARATOR}<parameter>"
-            )
-        return FALSE
-    return LOOKUPS[lookup](f"{alias}.{column}", value)
+# -- names of a function's own
 
 
-def is_call_lookup(lookup: str) -> bool:
-    """Look-ups that make sense for an upstream call."""
-    return lookup in ("", "exact", "in", "ne", "isnull")
+def _output(node: FunctionNode, alias: str, name: str, lookup: str, value: object) -> Condition:
+    column = node.column("output", name)
+    if column is not None:
+        return _compared(f"{alias}.{column}", lookup, value)
+    if node.has_run("output", name):
+        raise SweepableError(f"{node.title}: the output {name} is no scalar; look up by parameters and scalar outputs")
+    return FALSE  # declared, and not stored yet
+
+
+def _parameter(node: FunctionNode, alias: str, name: str, lookup: str, value: object) -> Condition:
+    plain, calls = node.column("parameter", name), node.column("upstream", name)
+    if calls is None:
+        return _compared(f"{alias}.{plain}", lookup, value) if plain is not None else FALSE
+    calls, plain = f"{alias}.{calls}", plain and f"{alias}.{plain}"
+    if lookup == "isnull":
+        return _is_missing(calls, plain, value)
+    if lookup in COMPARISONS:
+        if plain is None:
+            raise _is_upstream(node, name)
+        return _compared(plain, lookup, value)
+    found = joined(" OR ", _matches(node, name, calls, plain, _values(lookup, value)))
+    return negated(found) if lookup == "ne" else found
+
+
+def _is_missing(calls: str, plain: str | None, value: object) -> Condition:
+    """Neither an upstream call nor a plain value: a cell beside an upstream call's is empty as well."""
+    found = FALSE if plain is None else _compared(plain, "isnull", True)
+    missing = Condition(f"({calls} IS NULL AND {found.sql})", found.values)
+    return missing if value else negated(missing)
+
+
+def _matches(
+    node: FunctionNode, name: str, calls: str, plain: str | None, values: Sequence[object]
+) -> list[Condition]:
+    """A parameter that takes upstream calls is compared by their keys; it may have been given plain values, too."""
+    references = [value for value in values if _is_reference(value)]
+    others = [value for value in values if not _is_reference(value) or (plain and not _is_upstream_of(node, name))]
+    found = [_is_call(value, calls, node, name) for value in references]
+    if plain is not None:
+        inner = among(plain, others)
+        return [*found, Condition(f"({calls} IS NULL AND {inner.sql})", inner.values)]
+    if any(value is not None for value in others):
+        raise _is_upstream(node, name)
+    return found or [FALSE]
+
+
+def _is_upstream_of(node: FunctionNode, name: str) -> bool:
+    return node.callee is not None and name in node.callee.upstreams
+
+
+def _is_upstream(node: FunctionNode, name: str) -> SweepableError:
+    return SweepableError(
+        f"{node.title}: {name} is an upstream call; compare it with a Record, a cached function or a partial, or its "
+        f"parameters by {name}{SEPARATOR}<parameter>"
+    )
+
+
+def _values(lookup: str, value: object) -> list[object]:
+    many = lookup == "in" or (lookup == "" and is_axis(value))
+    return [one_value(part) for part in axis_values(value, "in")] if many else [one_value(value)]
+
+
+# -- upstream calls as values
+
+
+def _of_call(node: FunctionNode, alias: str, lookup: str, value: object) -> Condition:
+    """Upstream calls as such: ``get_reference=rec``."""
+    if lookup == "isnull":
+        there = _of_parent(node, TRUE)
+        return negated(there) if value else there
+    if lookup not in ("", "exact", "in", "ne"):
+        raise SweepableError(f"{node.title} is an upstream call, which has no {lookup}; compare its parameters")
+    values = _values(lookup, value)
+    if not all(map(_is_reference, values)):
+        raise SweepableError(f"{node.title} is an upstream call; compare it with a Record, a function or a partial")
+    inner = joined(" OR ", [_is_call(value, f"{alias}.id", node, "") for value in values] or [FALSE])
+    return negated(_of_parent(node, inner)) if lookup == "ne" else _of_parent(node, inner)
 
 
 def _is_reference(value: object) -> bool:
-    if isinstance(value, (list, tuple)) and value:
-        return all(_is_reference(part) for part in value)
-    return hasattr(type(value), "__sweepable_key__") or as_upstream(value) is not None or _has_calls(value)
+    return hasattr(type(value), "__sweepable_key__") or as_upstream(value) is not None or is_query(value)
 
 
-def _has_calls(value: object) -> bool:
-    return hasattr(type(value), "__sweepable_calls__")
-
-
-def _is_call(value: object, column: Callable[[int], str], depth: int) -> Condition:
-    keys = keys_of(value)
+def _is_call(value: object, column: str, node: FunctionNode, parameter: str) -> Condition:
+    keys = _keys_of(value)
     marks = ", ".join("?" * len(keys))
-    return Condition(f"{column(depth)} IN (SELECT id FROM _calls WHERE key IN ({marks}))", tuple(keys))
+    found = Condition(f"{column} IN (SELECT id FROM _calls WHERE key IN ({marks}))", tuple(keys))
+    if isinstance(value, Upstream) and value.field is not None and parameter:
+        return _with_field(found, value.field, column, node, parameter)
+    return found
 
 
-def keys_of(value: Any) -> list[str]:
-    """The keys of a Record, a cached function or partial, a Query, or a list of such."""
-    if isinstance(value, (list, tuple)):
-        return [key for part in value for key in keys_of(part)]
-    if _has_calls(value):
+def _with_field(found: Condition, field: str, column: str, node: FunctionNode, parameter: str) -> Condition:
+    """Of the calls that were given an output of an upstream call, those that were given this one."""
+    store, alias = node.schema.store, column.partition(".")[0]
+    query = f"SELECT {alias}.id FROM {node.table} AS {alias} WHERE {found.sql}"
+    rows = store.connection().execute(query, found.values).fetchall()
+    calls = calls_of(store, [number for (number,) in rows])
+    given = ((call.id, argument) for call in calls for argument in store.arguments(call))
+    ids = [str(number) for number, argument in given if argument.name == parameter and argument.field == field]
+    return Condition(f"{alias}.id IN ({', '.join(ids)})")
+
+
+def _keys_of(value: Any) -> list[str]:
+    """The keys of a Record, a cached function or partial, or a Query."""
+    if is_query(value):
         return [call.__sweepable_key__ for call in value.__sweepable_calls__()]
     if hasattr(type(value), "__sweepable_key__"):
         return [value.__sweepable_key__]
     upstream = as_upstream(value)
-    if upstream is None:
-        raise SweepableError(f"expected a Record, a cached function or a partial, got {type(value).__name__}")
+    assert upstream is not None
     return [upstream.callee.front().key_of(**upstream.fixed)]
 
 
-# -- info
-
-_INFO: Mapping[str, str] = {"seconds": "c.seconds", "started": "c.started", "status": "c.status", "key": "c.key"}
+# -- a column and a value
 
 
-def _info(name: str, lookup: str, value: object) -> Condition:
-    part = name.removeprefix("info" + SEPARATOR)
-    if part not in _INFO:
-        raise UnknownName(f"info has no look-up {part!r}{did_you_mean(part, _INFO)}")
-    if isinstance(value, dt.datetime):
-        value = value.timestamp()
-    return LOOKUPS[lookup](_INFO[part], value)
+def _compared(column: str, lookup: str, value: object) -> Condition:
+    if lookup in COMPARISONS:
+        return COMPARISONS[lookup](column, value)
+    if lookup == "in" or (lookup == "" and is_axis(value)):
+        return among(column, axis_values(value, "in"))
+    found = equal(column, value)
+    return negated(found) if lookup == "ne" else found
 
 
-# -- comparisons, by value: 2 finds 2.0; True is not 1; "1" is not 1
+def _info_column(name: str) -> str | None:
+    first, _, part = name.partition(SEPARATOR)
+    return _INFO.get(part) if first == "info" else None
 
 
-def cell(value: object) -> object:
-    """`value` as the tables hold it."""
-    return to_cell(value) if is_scalar(value) else to_cell(value, digest(value, describe=describe))
+def _timestamps(value: object) -> object:
+    return [timestamp(part) for part in value] if isinstance(value, (list, tuple)) else timestamp(value)
 
 
-def _given(column: str, value: object) -> Condition:
-    return _in(column, value) if is_axis(value) else _exact(column, value)
+# -- order
 
 
-def _exact(column: str, value: object) -> Condition:
-    found = cell(value)
-    return Condition(f"{column} IS NULL") if found is None else Condition(f"{column} = ?", (found,))
+def ordering(root: FunctionNode, written: str) -> str:
+    """The SQL by which ``gain`` or ``-gain`` sorts: missing values and NaN last, whichever the direction."""
+    name = written.removeprefix("-")
+    places = resolve(root, name)
+    info = _info_column(name)
+    if not places and info is None:
+        _expect_unknown(root, name)
+        return "NULL"
+    found = [_expression(place, name) for place in _checked(places, name, root.title)] if places else [str(info)]
+    if len({place.path for place in places}) > 1:
+        raise ambiguous(name, root.title, places)
+    value = found[0] if len(found) == 1 else f"COALESCE({', '.join(found)})"
+    return f"({value} IS NULL OR {value} = {NAN}), {value} {'DESC' if written.startswith('-') else 'ASC'}"
 
 
-def is_axis(value: object) -> bool:
-    """A list, range, 1-D array or Series means any of its values."""
-    if isinstance(value, (list, range)):
-        return True
-    if isinstance(value, np.ndarray):
-        return value.ndim == 1
-    return type(value).__module__.startswith("pandas.") and hasattr(type(value), "to_numpy") and getattr(value, "ndim", 0) == 1
+def _expression(place: Place, written: str) -> str:
+    node = function_of(place.node)
+    column = None if place.name is None or place.kind is None else node.column(place.kind, place.name)
+    if column is None:
+        if place.name is None or node.takes_calls(place.name):
+            raise SweepableError(f"{written} is an upstream call; order by one of its parameters or outputs")
+        if place.kind is not None and node.has_run(place.kind, place.name):
+            raise SweepableError(f"{written} is no scalar; order by parameters and scalar outputs")
+        return "NULL"
+    return _scalar(node, f"{_alias(len(node.path))}.{column}")
 
 
-def _in(column: str, value: object) -> Condition:
-    cells = [cell(part) for part in value]  # type: ignore[attr-defined]
-    if len(cells) > _MOST_VALUES:
-        raise SweepableError(f"a look-up takes {_MOST_VALUES} values at most, got {len(cells)}; split it, or use range")
-    known = [found for found in cells if found is not None]
-    parts = [Condition(f"{column} IN ({', '.join('?' * len(known))})", tuple(known))] if known else []
-    if len(known) < len(cells):
-        parts.append(Condition(f"{column} IS NULL"))
-    return joined(" OR ", parts) if parts else FALSE
-
-
-def _ne(column: str, value: object) -> Condition:
-    found = _exact(column, value)
-    return Condition(f"NOT COALESCE({found.sql}, 0)", found.values)
-
-
-def _compare(operator: str) -> Callable[[str, object], Condition]:
-    def compare(column: str, value: object) -> Condition:
-        found = cell(value)
-        if isinstance(found, (int, float)):
-            return Condition(f"(typeof({column}) IN ('integer', 'real') AND {column} {operator} ?)", (found,))
-        if isinstance(found, str):
-            return Condition(f"(typeof({column}) = 'text' AND {column} {operator} ?)", (found,))
-        return _compare_blob(column, operator, found, value)
-
-    return compare
-
-
-def _compare_blob(column: str, operator: str, found: object, value: object) -> Condition:
-    """Of what stands in BLOBs, bools and dates have an order."""
-    if found in (b"True", b"False"):
-        return Condition(f"({column} IN (x'54727565', x'46616c7365') AND {column} {operator} ?)", (found,))
-    if isinstance(found, bytes) and found.startswith(b"datetime:"):
-        return Condition(f"(substr({column}, 1, 9) = x'6461746574696d653a' AND {column} {operator} ?)", (found,))
-    raise SweepableError(f"a {type(value).__name__} has no order to look up by; use exact, ne or in")
-
-
-def _range(column: str, value: object) -> Condition:
-    try:
-        low, high = value  # type: ignore[misc]
-    except (TypeError, ValueError):
-        raise SweepableError(f"range needs a pair (lowest, highest), got {value!r}") from None
-    return joined(" AND ", [_compare(">=")(column, low), _compare("<=")(column, high)])
-
-
-def _isnull(column: str, value: object) -> Condition:
-    sql = f"({column} IS NULL OR {column} = {NAN})"
-    return Condition(sql if value else f"NOT {sql}")
-
-
-def _text(sql: str) -> Callable[[str, object], Condition]:
-    def compare(column: str, value: object) -> Condition:
-        if not isinstance(value, str):
-            raise SweepableError(f"text look-ups need a str, got {type(value).__name__}")
-        return Condition(f"(typeof({column}) = 'text' AND {sql.format(column=column)})", (value,) * sql.count("?"))
-
-    return compare
-
-
-LOOKUPS: dict[str, Callable[[str, object], Condition]] = {
-    "": _given,
-    "exact": _exact,
-    "ne": _ne,
-    "lt": _compare("<"),
-    "lte": _compare("<="),
-    "gt": _compare(">"),
-    "gte": _compare(">="),
-    "in": _in,
-    "range": _range,
-    "isnull": _isnull,
-    "contains": _text("instr({column}, ?) > 0"),
-    "startswith": _text("substr({column}, 1, length(?)) = ?"),
-    "endswith": _text("substr({column}, length({column}) - length(?) + 1) = ?"),
-}
+def _scalar(node: FunctionNode, value: str) -> str:
+    """The value of an upstream column for the root's row, as one expression."""
+    if node.parent is None:
+        return value
+    depth = len(node.path)
+    line, table, below = f"l{depth}", _alias(depth), "c" if depth == 1 else _alias(depth - 1)
+    role, name = (text.replace("'", "''") for text in (node.role, node.name))
+    inner = (
+        f"(SELECT {value} FROM _lineage AS {line} JOIN {node.table} AS {table} ON {table}.id = {line}.upstream "
+        f"WHERE {line}.downstream = {below}.id AND {line}.role = '{role}' AND {line}.name = '{name}' LIMIT 1)"
+    )
+    return _scalar(node.parent, inner)

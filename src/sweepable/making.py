@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import difflib
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
+from pathlib import Path
 from types import ModuleType
 from typing import Any, ParamSpec, TypeVar, overload
 
 from sweepable import callee as callees
-from sweepable.callee import WRAPPED, Callee, Options, is_cached
+from sweepable.callee import WRAPPED, Callee, Options
 from sweepable.errors import DeclarationError, UnknownName
 from sweepable.function import CachedFunction
 from sweepable.names import did_you_mean
@@ -18,6 +19,7 @@ from sweepable.query import Query, query_of
 from sweepable.record import Record
 from sweepable.store.location import current_store
 from sweepable.store.store import Store
+from sweepable.upstream import is_cached
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -97,16 +99,22 @@ def cache(function: Any = None, /, **declared: Any) -> Any:
 def _sorted_out(declared: dict[str, Any]) -> tuple[Options, dict[str, Output]]:
     options = {name: declared.pop(name) for name in _OPTIONS if name in declared}
     outputs = {name: _output(name, value) for name, value in declared.items()}
-    for name, value in dict(options.pop("outputs", None) or {}).items():
-        outputs[name] = _output(name, value)
+    further = options.pop("outputs", None) or {}
+    if not isinstance(further, Mapping):
+        raise DeclarationError(f"outputs={further!r} needs a dict of names and types: outputs={{'name': float}}")
+    outputs |= {name: _output(name, value) for name, value in further.items()}
     for name, value in options.items():
         _check_option(name, value)
-    return Options(**{name: _plural(name, value) for name, value in options.items() if value is not None}), outputs
+    return Options(**{name: _settled(name, value) for name, value in options.items() if value is not None}), outputs
 
 
-def _output(name: str, declared: object) -> Output:
+def _output(name: object, declared: object) -> Output:
+    if not isinstance(name, str):
+        raise DeclarationError(f"outputs={{{name!r}: ...}}: the names of outputs are strings")
     if "__" in name.strip("_"):
-        raise DeclarationError(f"the output name {name!r} contains '__', which separates the steps of a path; rename it")
+        raise DeclarationError(
+            f"the output name {name!r} contains '__', which separates the steps of a path; rename it"
+        )
     try:
         return as_output(name, declared)
     except DeclarationError as error:
@@ -114,35 +122,41 @@ def _output(name: str, declared: object) -> Output:
         raise DeclarationError(f"{error}" + (f" Did you mean {near[0]}=?" if near else "")) from None
 
 
-_KINDS: dict[str, tuple[type, ...]] = {
-    "upstream": (Mapping,),
-    "depends_on": (Mapping, Iterable, CachedFunction),
-    "ignore": (str, list, tuple, set, frozenset),
-    "name": (str,),
-    "version": (str,),
-    "store": (str, os.PathLike, Store),
-    "track": (list, tuple, str, ModuleType),
-    "ignore_globals": (str, list, tuple, set, frozenset),
-    "packages": (str, list, tuple, set, frozenset),
+_NAMES = "a list of names", (str, list, tuple, set, frozenset)
+#: What each option takes, in words and as types; `depends_on` is looked at when the function is known.
+_KINDS: dict[str, tuple[str, tuple[type, ...]]] = {
+    "upstream": ("a dict {parameter: cached function}", (Mapping,)),
+    "depends_on": ("cached functions", (object,)),
+    "ignore": _NAMES,
+    "name": ("a str", (str,)),
+    "version": ("a str", (str,)),
+    "store": ("a path", (str, os.PathLike, Store)),
+    "track": ("a list of modules", (list, tuple, str, ModuleType)),
+    "ignore_globals": _NAMES,
+    "packages": _NAMES,
 }
 
 
 def _check_option(name: str, value: object) -> None:
-    if value is None or isinstance(value, _KINDS[name]) and not isinstance(value, type):
+    words, kinds = _KINDS[name]
+    if value is None or (isinstance(value, kinds) and not isinstance(value, type)):
         return
     raise DeclarationError(
-        f"{name}={value!r}: {name} is an option of sweepable.cache and cannot be a {type(value).__name__}. "
+        f"{name}={value!r}: {name} is an option of sweepable.cache, and takes {words}. "
         f"To declare an output of this name: outputs={{{name!r}: ...}}."
     )
 
 
-def _plural(name: str, value: Any) -> Any:
+def _settled(name: str, value: Any) -> Any:
+    """The value of an option as it is kept: what may be one or several, as several; a store by its full path."""
     if name in ("ignore", "ignore_globals", "packages", "track"):
         return (value,) if isinstance(value, (str, ModuleType)) else tuple(value)
+    if name == "store":
+        return value.path if isinstance(value, Store) else Path(value).absolute()
     return value
 
 
-def wrap(module: ModuleType, *names: str, **declared: Mapping[str, Any]) -> None:
+def wrap(module: ModuleType, /, *names: str, **declared: Mapping[str, Any]) -> None:
     """Make functions of a module that knows nothing of sweepable cached ones, in place.
 
     They then call each other's cached form, so that what came from what is recorded as they run.
@@ -160,6 +174,8 @@ def wrap(module: ModuleType, *names: str, **declared: Mapping[str, Any]) -> None
     ------
     UnknownName
         If the module has no such function.
+    DeclarationError
+        If `module` is none, no function is named, or one cannot be cached.
 
     Examples
     --------
@@ -170,16 +186,36 @@ def wrap(module: ModuleType, *names: str, **declared: Mapping[str, Any]) -> None
     >>> module.area(2.0)
     12.0
     """
-    for name, spec in ({name: {} for name in names} | declared).items():
-        function = getattr(module, name, None)
-        if function is None:
-            known = [found for found, value in vars(module).items() if callable(value) and not found.startswith("_")]
-            raise UnknownName(f"the module {module.__name__} has no {name!r}{did_you_mean(name, known)}")
-        setattr(module, name, cache(function, **dict(spec)))
-        WRAPPED.setdefault(module.__name__, {})[name] = dict(spec)
+    specs: dict[str, Mapping[str, Any]] = {name: {} for name in names} | declared
+    if not isinstance(module, ModuleType):
+        raise DeclarationError(f"sweepable.wrap needs a module and names of functions in it, got {module!r:.60}")
+    if not specs:
+        raise DeclarationError(
+            f"sweepable.wrap needs names of functions: {', '.join(_callables(module)) or 'there are none'}"
+        )
+    made = {name: _wrapped(module, name, spec) for name, spec in specs.items()}
+    for name, function in made.items():
+        setattr(module, name, function)
+        WRAPPED.setdefault(module.__name__, {})[name] = dict(specs[name])
 
 
-def find(function: CachedFunction[..., Any] | Record | str, **lookups: Any) -> Query:
+def _wrapped(module: ModuleType, name: str, spec: object) -> CachedFunction[..., Any]:
+    function = getattr(module, name, None)
+    if function is None:
+        raise UnknownName(f"the module {module.__name__} has no {name!r}{did_you_mean(name, _callables(module))}")
+    if not isinstance(spec, Mapping):
+        raise DeclarationError(
+            f"sweepable.wrap: {name}={spec!r} needs a dict of what is declared: {name}=dict(rms=float)"
+        )
+    made: CachedFunction[..., Any] = cache(function, **spec)
+    return made
+
+
+def _callables(module: ModuleType) -> list[str]:
+    return [name for name, value in vars(module).items() if callable(value) and not name.startswith("_")]
+
+
+def find(function: CachedFunction[..., Any] | Record | str, /, **lookups: Any) -> Query:
     """The stored calls of a function, given as such or by name, to which all look-ups apply.
 
     Parameters

@@ -77,7 +77,7 @@ class Layout:
 
     kind: LayoutKind
     names: tuple[str, ...]
-    #: The declaration that the outputs were checked against and conform to; empty for none.
+    #: The declaration that the outputs were held against; empty for none. Behind a ``!`` they did not conform to it.
     declared: str = ""
 
 
@@ -89,6 +89,8 @@ class Outputs:
     values: tuple[object, ...]
     #: The value as it was returned.
     whole: object
+    #: The codec chosen for each output, None where the value decides; empty where it does for all.
+    codecs: tuple[str | None, ...] = ()
 
 
 class UpstreamCall(NamedTuple):

@@ -7,12 +7,52 @@ or a function with the names of its own and the upstream calls below it.
 from __future__ import annotations
 
 import difflib
+import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 from sweepable.errors import AmbiguousName, UnknownName
 
 SEPARATOR = "__"
+Kind = Literal["parameter", "output"]
+_PREFIXES: dict[Kind, str] = {"parameter": "params__", "output": "outputs__"}
+
+
+class Own(NamedTuple):
+    """The names that a node has itself."""
+
+    parameters: tuple[str, ...] = ()
+    outputs: tuple[str, ...] = ()
+
+    def spelling(self, kind: Kind, name: str) -> str:
+        """How a name is written; one that is a parameter and an output says which."""
+        both = name in self.parameters and name in self.outputs
+        return f"{_PREFIXES[kind]}{name}" if both else name
+
+    def spelled(self) -> dict[str, tuple[Kind, str]]:
+        """Every name as it is written: spelling -> (kind, name)."""
+        found: dict[str, tuple[Kind, str]] = {self.spelling("parameter", n): ("parameter", n) for n in self.parameters}
+        return found | {self.spelling("output", name): ("output", name) for name in self.outputs}
+
+    def plain(self, name: str) -> list[tuple[Kind, str]]:
+        """What `name` means as it stands: nothing, one, or both a parameter and an output."""
+        both: tuple[tuple[Kind, tuple[str, ...]], ...] = (("parameter", self.parameters), ("output", self.outputs))
+        return [(kind, found) for kind, names in both if (found := _among(name, names)) is not None]
+
+    def explicit(self, name: str) -> list[tuple[Kind, str]]:
+        """What ``params__x`` or ``outputs__x`` means, where the plain name might do as well."""
+        kinds = [kind for kind, prefix in _PREFIXES.items() if name.startswith(prefix)]
+        return [found for kind in kinds for found in self.plain(name[len(_PREFIXES[kind]) :]) if found[0] == kind]
+
+
+def _among(name: str, names: Sequence[str]) -> str | None:
+    """`name` as it stands among `names`: Python normalises what is written as an attribute or a keyword."""
+    if name in names:
+        return name
+    if name.isascii() and all(map(str.isascii, names)):
+        return None
+    wanted = unicodedata.normalize("NFKC", name)
+    return next((known for known in names if unicodedata.normalize("NFKC", known) == wanted), None)
 
 
 class Step(NamedTuple):
@@ -23,16 +63,19 @@ class Step(NamedTuple):
     #: The upstream function's name.
     function: str
     node: Node
+    role: str = "argument"
+    #: The function stands on the way here already: it is reached by writing the path, not by searching.
+    again: bool = False
 
 
 class Node(Protocol):
     """A call, or a function, with what stands upstream of it."""
 
-    def own_names(self) -> Sequence[str]:
+    def own(self) -> Own:
         """Names of its parameters and outputs."""
 
     def steps(self) -> Sequence[Step]:
-        """The upstream nodes, declared arguments first."""
+        """The upstream nodes: arguments first, then what is declared by ``depends_on``, then nested calls."""
 
     def identity(self) -> object:
         """Equal for two nodes that are one: the same call, or the same function at the end of the same path."""
@@ -43,12 +86,14 @@ class Place(NamedTuple):
 
     path: tuple[str, ...]
     node: Node
-    name: str | None
+    name: str | None = None
+    kind: Kind | None = None
     #: Written by the upstream function's name, which means every call of that function.
     tied: bool = False
 
     def __str__(self) -> str:
-        return SEPARATOR.join((*self.path, self.name) if self.name is not None else self.path)
+        own = [] if self.name is None or self.kind is None else [self.node.own().spelling(self.kind, self.name)]
+        return SEPARATOR.join((*self.path, *own))
 
 
 def resolve(root: Node, name: str) -> list[Place]:
@@ -57,44 +102,55 @@ def resolve(root: Node, name: str) -> list[Place]:
     In order, the first that applies: a name of the root's own; an upstream by parameter, then by function
     name, going on with the rest of the path; a name of upstream calls further up.
     """
-    if name in root.own_names():
-        return [Place((), root, name)]
-    stepped = _by_path(root, name, ())
-    if stepped:
-        return stepped
-    return _anywhere(root, lambda node, path: _own_or_upstream(node, path, name))
+    return _at(root, (), name) or _further_up(root, name)
 
 
-def _own_or_upstream(node: Node, path: tuple[str, ...], name: str) -> list[Place]:
-    if path and name in node.own_names():
-        return [Place(path, node, name)]
-    return []
+def _at(node: Node, path: tuple[str, ...], name: str) -> list[Place]:
+    """What `name` stands for at a node, without looking further up for names that do not say where."""
+    return _plain(node, path, name) or _by_path(node, name, path) or _explicit(node, path, name)
+
+
+def _plain(node: Node, path: tuple[str, ...], name: str) -> list[Place]:
+    return [Place(path, node, found, kind) for kind, found in node.own().plain(name)]
+
+
+def _explicit(node: Node, path: tuple[str, ...], name: str) -> list[Place]:
+    return [Place(path, node, found, kind) for kind, found in node.own().explicit(name)]
+
+
+def _further_up(root: Node, name: str) -> list[Place]:
+    """A name of upstream calls, wherever they stand."""
+    return _anywhere(
+        root, lambda node, path: _plain(node, path, name) or _explicit(node, path, name) if path else []
+    )
 
 
 def _by_path(root: Node, name: str, path: tuple[str, ...]) -> list[Place]:
     """`name` read as steps: ``reference__amplitude``, ``get_reference__amplitude``, ``get_reference``."""
-    for step in root.steps():
-        rest = _after(name, step.name)
-        if rest is not None:
-            found = _continue(step, rest, (*path, step.name))
-            if found:
-                return found
+    for steps in _standing_together(root.steps()):
+        rest = _after(name, steps[0].name)
+        found = [] if rest is None else _each_once(place for step in steps for place in _continue(step, rest, path))
+        if found:
+            return found
     return _by_function(root, name, path)
 
 
+def _standing_together(steps: Sequence[Step]) -> Iterable[list[Step]]:
+    """The steps of each name: several calls or functions may stand under one; an argument hides what is nested."""
+    groups: dict[str, list[Step]] = {}
+    for step in steps:
+        group = groups.setdefault(step.name, [step])
+        if step is not group[0] and step.role == group[0].role:
+            group.append(step)
+    return groups.values()
+
+
 def _continue(step: Step, rest: str, path: tuple[str, ...]) -> list[Place]:
+    path = (*path, step.name)
     if not rest:
-        return [Place(path, step.node, None)]
-    if rest in step.node.own_names():
-        return [Place(path, step.node, rest)]
-    deeper = _by_path(step.node, rest, path)
-    if deeper:
-        return deeper
-    return [_below(path, place) for place in _anywhere(step.node, lambda node, p: _own_or_upstream(node, p, rest))]
-
-
-def _below(path: tuple[str, ...], place: Place) -> Place:
-    return place._replace(path=(*path, *place.path))
+        return [Place(path, step.node)]
+    found = _at(step.node, path, rest)
+    return found or [place._replace(path=(*path, *place.path)) for place in _further_up(step.node, rest)]
 
 
 def _by_function(root: Node, name: str, path: tuple[str, ...]) -> list[Place]:
@@ -105,8 +161,8 @@ def _by_function(root: Node, name: str, path: tuple[str, ...]) -> list[Place]:
         for step in node.steps():
             rest = _after(name, step.function)
             if rest is not None:
-                places = _continue(step, rest, (*path, *below, step.name))
-                found += [place._replace(tied=True) for place in places] if len(places) == 1 else places
+                places = _continue(step, rest, (*path, *below))
+                found += [place._replace(tied=True) for place in places] if not is_ambiguous(places) else places
         return found
 
     return _anywhere(root, matching)
@@ -116,15 +172,18 @@ def _after(name: str, first: str) -> str | None:
     """What follows `first` in the path `name`: "" for nothing, None if the path does not begin with it."""
     if name == first:
         return ""
-    return name[len(first) + 2 :] if name.startswith(first + SEPARATOR) else None
+    return name[len(first) + len(SEPARATOR) :] if name.startswith(first + SEPARATOR) else None
 
 
 def _anywhere(root: Node, look: Callable[[Node, tuple[str, ...]], list[Place]]) -> list[Place]:
     """What `look` finds at the root and everywhere upstream, each call once."""
+    return _each_once(place for node, path in walk(root) for place in look(node, path))
+
+
+def _each_once(places: Iterable[Place]) -> list[Place]:
     found: dict[object, Place] = {}
-    for node, path in walk(root):
-        for place in look(node, path):
-            found.setdefault((place.node.identity(), place.name), place)
+    for place in places:
+        found.setdefault((place.node.identity(), place.kind, place.name), place)
     return list(found.values())
 
 
@@ -135,33 +194,29 @@ def walk(root: Node) -> Iterator[tuple[Node, tuple[str, ...]]]:
     for node, path in queue:
         yield node, path
         for step in node.steps():
-            if step.node.identity() not in seen:
+            if not step.again and step.node.identity() not in seen:
                 seen.add(step.node.identity())
                 queue.append((step.node, (*path, step.name)))
 
 
-def one(root: Node, name: str, owner: str) -> Place:
-    """The one thing `name` stands for.
+def is_ambiguous(places: Sequence[Place]) -> bool:
+    """Whether a name does not say which of several places is meant.
 
-    Raises
-    ------
-    UnknownName
-        With the choices and a did-you-mean.
-    AmbiguousName
-        With the paths.
+    Several functions at the end of one path are one place; so are all calls of a function that the name says.
     """
-    places = resolve(root, name)
-    if not places:
-        raise unknown(root, name, owner)
-    if len(places) > 1:
-        raise ambiguous(name, owner, places)
-    return places[0]
+    nodes = [place.node.identity() for place in places]
+    if len(set(nodes)) < len(nodes):
+        return True
+    return len({place.path for place in places}) > 1 and not all(place.tied for place in places)
 
 
 def ambiguous(name: str, owner: str, places: Sequence[Place]) -> AmbiguousName:
     """The error for a name that several upstream calls have."""
-    paths = ", ".join(sorted(map(str, places)))
-    return AmbiguousName(f"{owner}: {name!r} may be any of {paths}; write the path")
+    paths = sorted(set(map(str, places)))
+    if len(paths) > 1:
+        return AmbiguousName(f"{owner}: {name!r} may be any of {', '.join(paths)}; write the path")
+    calls = SEPARATOR.join(places[0].path)
+    return AmbiguousName(f"{owner}: {len(places)} upstream calls stand at {calls}; go through them for {name!r}")
 
 
 def unknown(root: Node, name: str, owner: str) -> UnknownName:
@@ -170,11 +225,11 @@ def unknown(root: Node, name: str, owner: str) -> UnknownName:
 
 
 def choices(root: Node) -> list[str]:
-    """Every name that could have been written, by its shortest spelling."""
+    """Every name that could have been written, by its full path."""
     found: dict[str, None] = {}
     for node, path in walk(root):
-        for name in node.own_names():
-            found.setdefault(name if not path else SEPARATOR.join((*path, name)))
+        for name in node.own().spelled():
+            found.setdefault(SEPARATOR.join((*path, name)))
         for step in node.steps():
             found.setdefault(SEPARATOR.join((*path, step.name)))
     return list(found)
@@ -183,10 +238,13 @@ def choices(root: Node) -> list[str]:
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """``; did you mean 'gain'? Known: ...``, ready to append to a message."""
     known = list(known)
-    last = {choice.rpartition(SEPARATOR)[2]: choice for choice in reversed(known)}
-    near = difflib.get_close_matches(name, known, n=1) or [
-        last[match] for match in difflib.get_close_matches(name.rpartition(SEPARATOR)[2], last, n=1)
-    ]
-    hint = f"; did you mean {near[0]!r}?" if near else ";"
+    near = max(known, key=lambda choice: _likeness(name, choice), default="")
+    hint = f"; did you mean {near!r}?" if near and _likeness(name, near) >= 0.6 else ";"
     shown = ", ".join(known[:20]) + (f", ... ({len(known)} in all)" if len(known) > 20 else "")
     return f"{hint} known: {shown or 'nothing yet'}"
+
+
+def _likeness(name: str, choice: str) -> float:
+    """How like two names are, as a whole or in what stands at the end of their paths."""
+    ends = name.rpartition(SEPARATOR)[2], choice.rpartition(SEPARATOR)[2]
+    return max(difflib.SequenceMatcher(None, *pair).ratio() for pair in ((name, choice), ends))

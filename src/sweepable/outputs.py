@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import numbers
+import reprlib
 import types
 import typing
 from collections.abc import Mapping
@@ -36,7 +37,7 @@ class Output:
     codec : str or None, default None
         How it is stored: ``"pickle"`` for any value; None chooses by the value.
     dims : tuple of str, default ()
-        Names of an array's dimensions, for labelled tables and plots.
+        Names of an array's dimensions, for labelled tables and plots; a str names one.
     units : str, default ""
         Units, for people.
 
@@ -53,19 +54,29 @@ class Output:
     units: str = ""
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "type", _class_of(self.type))
+        dims: Any = self.dims
+        object.__setattr__(self, "dims", (dims,) if isinstance(dims, str) else tuple(dims))
+        if not _is_type(self.type):
+            raise DeclarationError(
+                f"Output({self.type!r}): the type of an output is a class, a union of classes, or None"
+            )
         if self.codec not in (None, "pickle"):
             raise DeclarationError(f"unknown codec {self.codec!r}; known is 'pickle', or None to choose by the value")
+        if not all(isinstance(name, str) for name in self.dims):
+            raise DeclarationError(f"dims={self.dims!r}: the names of an array's dimensions are strings")
 
 
 def as_output(name: str, declared: object) -> Output:
     """What was written in the decorator for one output, as an `Output`."""
     if isinstance(declared, Output):
-        return dataclasses.replace(declared, type=_class_of(declared.type))
+        return declared
     kind = _class_of(declared)
     if not _is_type(kind):
         raise DeclarationError(
             f"{name}={declared!r} is neither an option of sweepable.cache nor the type of an output. "
-            "Declare an output by a type (float, np.ndarray, pd.DataFrame), by None for anything, or by sweepable.Output(...)."
+            "Declare an output by a type (float, np.ndarray, pd.DataFrame), by None for anything, or by "
+            "sweepable.Output(...)."
         )
     return Output(kind)
 
@@ -116,8 +127,9 @@ class Declaration:
     def __init__(self, outputs: Mapping[str, Output]) -> None:
         self.outputs = dict(outputs)
         self.names = tuple(outputs)
-        #: Tells two declarations apart; kept with each stored layout that was checked against it.
+        #: Tells two declarations apart; kept with each stored layout that was held against it.
         self.text = ", ".join(f"{name}: {type_name(output.type)}" for name, output in outputs.items())
+        self._codecs = {name: output.codec for name, output in outputs.items() if output.codec is not None}
 
     def take_apart(self, value: object) -> tuple[Outputs, str]:
         """The named outputs of `value`, and what is wrong with them ("" for nothing).
@@ -125,27 +137,25 @@ class Declaration:
         A value that does not fit the declared names becomes the one output ``value``.
         """
         found = self._find(value)
-        if found is None:
-            return _outputs("value", ("value",), (value,), value), self._wrong_shape(value)
-        wrong = self._wrong_types(found)
-        if wrong or not self.names:
-            return found, wrong
-        return dataclasses.replace(found, layout=dataclasses.replace(found.layout, declared=self.text)), ""
+        if not self.names:
+            return found or _the_one("value", value), ""
+        wrong = self._wrong_shape(value) if found is None else self._wrong_types(found)
+        found = found or _the_one("value", value)
+        # A layout that does not conform is held against the declaration again at each hit, and against its successor.
+        layout = dataclasses.replace(found.layout, declared=f"!{self.text}" if wrong else self.text)
+        codecs = tuple(map(self._codecs.get, layout.names)) if self._codecs else ()
+        return dataclasses.replace(found, layout=layout, codecs=codecs), wrong
 
     def _find(self, value: object) -> Outputs | None:
-        if not self.names:
-            return _fields(value) or _outputs("value", ("value",), (value,), value)
         if len(self.names) == 1 and self._is_the_one(value):
-            return _outputs("value", self.names, (value,), value)
+            return _the_one(self.names[0], value)
         fields = _fields(value)
-        if fields is not None and set(fields.layout.names) == set(self.names):
+        if not self.names or (fields is not None and set(fields.layout.names) == set(self.names)):
             return fields
         if type(value) in (tuple, list) and len(typing.cast("tuple[object, ...]", value)) == len(self.names):
             kind: LayoutKind = "tuple" if type(value) is tuple else "list"
             return _outputs(kind, self.names, tuple(typing.cast("tuple[object, ...]", value)), value)
-        if len(self.names) == 1:
-            return _outputs("value", self.names, (value,), value)
-        return None
+        return _the_one(self.names[0], value) if len(self.names) == 1 else None
 
     def _is_the_one(self, value: object) -> bool:
         """Whether `value` itself is the one declared output, though it looks like a container of it."""
@@ -168,6 +178,10 @@ def _outputs(kind: LayoutKind, names: tuple[str, ...], values: tuple[object, ...
     return Outputs(Layout(kind, names), values, whole)
 
 
+def _the_one(name: str, value: object) -> Outputs:
+    return _outputs("value", (name,), (value,), value)
+
+
 def _fields(value: object) -> Outputs | None:
     """The outputs of a value that names them itself: a dict, a named tuple or a dataclass."""
     if type(value) is dict:
@@ -185,14 +199,31 @@ def _fields(value: object) -> Outputs | None:
 
 
 def summary(value: object) -> str:
-    """A value in a few words, for messages: ``tuple of 2 (float, ndarray (3,))``."""
+    """A value in a few words, for messages: ``tuple of 2 (float 0.5, ndarray (3,))``."""
     if isinstance(value, (tuple, list)):
         parts = ", ".join(summary(part) for part in value[:4]) + (", ..." if len(value) > 4 else "")
         return f"{type(value).__name__} of {len(value)} ({parts})"
     if isinstance(value, dict):
-        return f"dict with keys {', '.join(map(repr, list(value)[:6]))}"
+        return f"dict with keys {', '.join(map(short, list(value)[:6]))}" if value else "dict without keys"
     shape = getattr(value, "shape", None)
     if isinstance(shape, tuple):
         return f"{type(value).__name__} {shape}"
-    text = repr(value)
-    return f"{type(value).__name__} {text}" if len(text) <= 40 else type(value).__name__
+    text = short(value)
+    return text if value is None else f"{type(value).__name__} {text}".removesuffix(" ...")
+
+
+_SHORT = reprlib.Repr()
+_SHORT.maxlevel, _SHORT.maxdict, _SHORT.maxset = 2, 3, 4
+_SHORT.maxtuple = _SHORT.maxlist = 4
+_SHORT.maxstring = _SHORT.maxlong = _SHORT.maxother = 36
+
+
+def short(value: object) -> str:
+    """A value's repr in at most 40 characters; what is large is never written out in full."""
+    if hasattr(type(value), "__array__") and getattr(value, "shape", ()) != ():
+        return f"{type(value).__name__} {value.shape}"  # type: ignore[attr-defined]
+    try:
+        text = _SHORT.repr(value)
+    except Exception:  # a repr of the user's, or an int of too many digits
+        text = f"<{type(value).__name__}>"
+    return text if len(text) <= 40 else f"{text[:37]}..."

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from sweepable.errors import AmbiguousName, DamagedError, NoCallFound, SweepableError, TrustError, UnknownName
-from sweepable.lineage import CallNode, explicit, function_identifier, spelled
+from sweepable.lineage import CallNode, function_identifier
 from sweepable.model import Argument, StoredCall
-from sweepable.names import Place, ambiguous, did_you_mean, resolve, unknown
+from sweepable.names import Kind, Place, ambiguous, did_you_mean, resolve, unknown, walk
 from sweepable.store.codecs import Summary
 from sweepable.store.location import current_store
 from sweepable.store.store import open_store
@@ -18,10 +19,14 @@ from sweepable.store.store import open_store
 if TYPE_CHECKING:
     from sweepable.store.store import Store
 
+#: The statuses of calls whose outputs can be read again.
+_STORED = ("done", "tainted")
+#: Notebooks ask any object for its pictures by such names.
+_PROBES = ("_repr_", "_ipython_")
 #: Makes a query of the calls with these keys; the query layer, which stands above this one, puts itself here.
-query_of_keys: Callable[[Store, Sequence[str]], Any]
+query_of_keys: Callable[[Store, Sequence[str]], Any] = cast("Any", None)
 #: Makes the query of the calls of a function that came from one call; likewise.
-query_downstream: Callable[[Record, object, Mapping[str, object]], Any]
+query_downstream: Callable[[Record, object, Mapping[str, object]], Any] = cast("Any", None)
 
 
 class Info:
@@ -51,8 +56,8 @@ class Info:
         failure = store.failure(call)
         self.key = call.key
         self.status = call.status
-        self.function = _function_name(store, call)
-        self.version = _version_digest(store, call)
+        self.function = _one(store, "SELECT name FROM _functions WHERE id = ?", call.function)
+        self.version = _one(store, "SELECT digest FROM _versions WHERE id = ?", call.version)
         self.started = dt.datetime.fromtimestamp(call.started).astimezone()
         self.seconds = call.seconds
         self.error = f"{failure.type_name}: {failure.message}" if failure else None
@@ -105,6 +110,8 @@ class Record:
     ) -> None:
         self._store = store
         self._node = CallNode(store, call)
+        if loaded and not call.layout:  # a result that could not be stored
+            self._node.outputs = tuple(loaded)
         self._loaded: dict[str, object] = dict(loaded or {})
         self._again = again
 
@@ -122,7 +129,7 @@ class Record:
     @property
     def outputs(self) -> _Part:
         """The call's outputs by name; each loads when touched."""
-        return _Part("output", list(self._output_names()), self._output)
+        return _Part("output", list(self._node.outputs), self._output)
 
     @property
     def upstream(self) -> _Part:
@@ -130,7 +137,7 @@ class Record:
         names = list(dict.fromkeys(step.name for step in self._node.steps()))
         return _Part("upstream call", names, self._upstream)
 
-    def downstream(self, function: object, **lookups: object) -> Any:
+    def downstream(self, function: object, /, **lookups: object) -> Any:
         """The calls of `function` that came from this one, at any distance.
 
         Parameters
@@ -154,40 +161,39 @@ class Record:
     # -- the user's
 
     def __getattr__(self, name: str) -> Any:
-        if name.startswith("__") and name.endswith("__"):
+        if (name.startswith("__") and name.endswith("__")) or name in Record.__slots__:
             raise AttributeError(name)
+        if name.startswith(_PROBES) and not self._node.own().plain(name):
+            raise AttributeError(name)  # what notebooks try on every object is not looked for upstream
         return self[name]
 
     def __getitem__(self, name: str) -> Any:
-        plain = explicit(name, self._node.arguments, self._output_names())
-        if plain is not None:
-            return self._own(*plain)
-        own = spelled(self._node.arguments, self._output_names())
-        if name in own:
-            return self._own(*own[name])
-        if f"params__{name}" in own:
-            raise AmbiguousName(f"{self._title()}: {name!r} is a parameter and an output; write params__{name} or outputs__{name}")
-        return self._found_upstream(name)
-
-    def _found_upstream(self, name: str) -> Any:
+        if not isinstance(name, str):
+            raise TypeError(f"{self._title()}: a Record has names, not numbers; got {name!r}")
+        own = self._node.own().plain(name)
+        if len(own) == 1:
+            return self._own(*own[0])
         places = resolve(self._node, name)
         if not places:
             raise unknown(self._node, name, self._title())
         if len(places) == 1:
             return self._at(places[0])
-        if all(place.name is None for place in places):
-            return query_of_keys(self._store, [_call_of(place).key for place in places])
+        calls = [_call_of(place.node) for place in places]
+        if all(place.name is None for place in places) and len({call.function for call in calls}) == 1:
+            return query_of_keys(self._store, [call.key for call in calls])
         raise ambiguous(name, self._title(), places)
 
+    __iter__ = None  # or Python would ask for rec[0], rec[1], ...
+
+    def __contains__(self, name: object) -> bool:
+        return isinstance(name, str) and bool(self._node.own().plain(name))
+
     def _at(self, place: Place) -> Any:
-        record = Record(self._store, _call_of(place))
-        return record if place.name is None else record[place.name]
+        record = self if place.node is self._node else Record(self._store, _call_of(place.node))
+        return record if place.name is None or place.kind is None else record._own(place.kind, place.name)
 
-    def _own(self, kind: str, name: str) -> Any:
+    def _own(self, kind: Kind, name: str) -> Any:
         return self._argument(name) if kind == "parameter" else self._output(name)
-
-    def _output_names(self) -> tuple[str, ...]:
-        return self._node.outputs or tuple(self._loaded)
 
     def _output(self, name: str) -> Any:
         if name not in self._loaded:
@@ -197,19 +203,23 @@ class Record:
     def _load(self, name: str) -> Any:
         try:
             return self._store.output(self._node.call, name)
-        except (DamagedError, TrustError):
+        except (DamagedError, TrustError) as error:
             call = self._again() if self._again is not None else None
-            if call is None:
+            if call is not None:
+                self._node = CallNode(self._store, call)
+                return self._store.output(call, name)
+            if isinstance(error, TrustError):
                 raise
-        return self._store.output(call, name)
+            text = f"{self._title()}: the output {name} cannot be read; the same call again computes it: {error}"
+            raise DamagedError(text) from error
 
     def _argument(self, name: str) -> Any:
         argument = self._node.arguments[name]
         if argument.kind == "value":
             if isinstance(argument.value, Summary):
                 raise SweepableError(
-                    f"{self._title()}: the argument {name} ({argument.value.text}) was too large to be kept with the call; "
-                    "its digest is in params__ look-ups, its content is not in the store"
+                    f"{self._title()}: of the argument {name} ({argument.value.text}) only the digest is known: "
+                    "it was too large to be kept with the call, or cannot be loaded here"
                 )
             return argument.value
         record = self._upstream_call(argument)
@@ -222,28 +232,39 @@ class Record:
         return Record(self._store, call)
 
     def _upstream(self, name: str) -> Any:
-        keys = [_call_of_step(step.node).key for step in self._node.steps() if step.name == name]
-        if len(keys) > 1:
-            return query_of_keys(self._store, keys)
-        call = self._store.fetch(keys[0])
-        return Record(self._store, call) if call is not None else None
+        steps = [step for step in self._node.steps() if step.name == name]
+        calls = [_call_of(step.node) for step in steps if step.role == steps[0].role]
+        if len(calls) == 1:
+            return Record(self._store, calls[0])
+        if len({call.function for call in calls}) > 1:
+            raise AmbiguousName(f"{self._title()}: calls of several functions called {name} are upstream of this one")
+        return query_of_keys(self._store, [call.key for call in calls])
 
     # -- as an object
 
     def _title(self) -> str:
-        return function_identifier(self._store, self._node.call.function) if self._node.call.function else "Record"
+        function = self._node.call.function
+        return function_identifier(self._store, function) if function else "Record"
 
     def __repr__(self) -> str:
         shown = ", ".join(f"{name}={_short(argument)}" for name, argument in self._node.arguments.items())
-        names = ", ".join(self._output_names())
+        names = ", ".join(self._node.outputs)
         return f"<{self._title()}({shown}) -> {names or self._node.call.status}>"
 
     def __dir__(self) -> list[str]:
-        upstream = [name for step in self._node.steps() for name in (step.name, step.function)]
-        return sorted({*object.__dir__(self), *self._node.arguments, *self._output_names(), *upstream})
+        return sorted({*object.__dir__(self), *self._names()})
 
     def _ipython_key_completions_(self) -> list[str]:
-        return [*self._node.arguments, *self._output_names()]
+        return self._names()
+
+    def _names(self) -> list[str]:
+        """What stands after the dot, beside ours: own names, upstream calls, and what only one of those has."""
+        found = [*self._node.own().spelled()]
+        counts: Counter[str] = Counter()
+        for node, path in walk(self._node):
+            found += [name for step in node.steps() for name in (step.name, step.function)]
+            counts.update(list(node.own().spelled()) if path else ())
+        return list(dict.fromkeys([*found, *(name for name, count in counts.items() if count == 1)]))
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Record) and other.__sweepable_key__ == self.__sweepable_key__
@@ -259,9 +280,15 @@ class Record:
 
 def fresh(record: Record) -> Record:
     """The same Record with nothing loaded, so that no one's changes to an array it has given out are seen."""
-    if record._node.call.status != "done":
+    if record._node.call.status not in _STORED:
         return record
     return Record(record._store, record._node.call, again=record._again)
+
+
+def unload(record: Record) -> None:
+    """Forget the outputs that it has loaded, for the same reason; they load again when touched."""
+    if record._node.call.status in _STORED:
+        record._loaded.clear()
 
 
 def store_of(record: Record) -> Store:
@@ -288,7 +315,7 @@ class _Part(Mapping[str, Any]):
         return self._read(name)
 
     def __getattr__(self, name: str) -> Any:
-        if name.startswith("_"):
+        if name not in self.__dict__.get("_names", ()) and name.startswith("_"):
             raise AttributeError(name)
         return self[name]
 
@@ -319,11 +346,7 @@ def _restored(
     return Record(store, found, loaded)
 
 
-def _call_of(place: Place) -> StoredCall:
-    return _call_of_step(place.node)
-
-
-def _call_of_step(node: object) -> StoredCall:
+def _call_of(node: object) -> StoredCall:
     assert isinstance(node, CallNode)
     return node.call
 
@@ -335,10 +358,6 @@ def _short(argument: Argument) -> str:
     return text if len(text) <= 40 else f"{text[:37]}..."
 
 
-def _function_name(store: Store, call: StoredCall) -> str:
-    return next((known.name for known in store.functions() if known.id == call.function), "")
-
-
-def _version_digest(store: Store, call: StoredCall) -> str:
-    row = store.connection().execute("SELECT digest FROM _versions WHERE id = ?", (call.version,)).fetchone()
+def _one(store: Store, query: str, number: int) -> str:
+    row = store.connection().execute(query, (number,)).fetchone()
     return str(row[0]) if row else ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import logging
 import os
 import time
@@ -12,14 +13,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from typing import Any, Literal, NamedTuple
 
-from sweepable.call import Call, ensure, new_call, note, quietly, stale_count
+from sweepable.call import Call
 from sweepable.callee import Callee
-from sweepable.errors import StaleResults, StaleStop
+from sweepable.errors import StaleResults, StaleStop, StoreError
 from sweepable.executors import Outcome, Task, drive
 from sweepable.model import CodeVersion, Failure, Status
 from sweepable.query import Query, Selection, Source
+from sweepable.runs import new_call, note, quietly, stale_count
+from sweepable.serving import ensure
 from sweepable.spaces import Parameter, Space, is_float, space_of, takes_sequence
-from sweepable.store.location import use
+from sweepable.store.location import current_store, use
 from sweepable.store.store import Store
 
 _LOG = logging.getLogger("sweepable")
@@ -37,7 +40,8 @@ class Sweep(Query):
         The points.
     counts : dict of str to int
         How the points came out: ``hit`` (was stored), ``run``, ``failed``, ``blocked`` (an upstream call failed),
-        ``pending`` (not done: refused by a worker, or interrupted), and ``upstream`` for the calls run because points needed them.
+        ``pending`` (not done: refused by a worker, or interrupted), and ``upstream`` for the calls that ran because points
+        needed them.
     """
 
     def __init__(self, source: Source, space: Space, keys: Sequence[str], counts: Mapping[str, int]) -> None:
@@ -115,7 +119,7 @@ def sweep(callee: Callee, space: Space, settings: Settings) -> Sweep:
         How to run.
     """
     calls = [Call(callee, callee.bind_by_name(point)) for point in space]
-    store = calls[0].store() if calls else _store_of(callee)
+    store = calls[0].store() if calls else current_store(callee.options.store)
     work = _Work(store, calls, settings)
     work.announce(callee)
     try:
@@ -125,12 +129,6 @@ def sweep(callee: Callee, space: Space, settings: Settings) -> Sweep:
     for call in calls:
         note(store, call)
     return found
-
-
-def _store_of(callee: Callee) -> Store:
-    from sweepable.store.location import current_store
-
-    return current_store(callee.options.store)
 
 
 class _Work:
@@ -144,8 +142,10 @@ class _Work:
         for call in points:
             self._add(call)
         self.known = self._look_up()
+        self.redeclared = self._stored_under_other_declarations()
         self.outcomes: dict[str, str] = {}
         self.tally: Counter[str] = Counter()
+        self.refused: set[str] = set()
         self.tasks = self._tasks()
         self.tally.update(self.outcomes.get(key, "pending") for key in self.points)
 
@@ -167,6 +167,15 @@ class _Work:
             found.update((key, status) for key, (_, status) in store.statuses(keys).items())
         return found
 
+    def _stored_under_other_declarations(self) -> set[str]:
+        """Stored points whose outputs are declared otherwise now than they were: a task gives them their names."""
+        query = (
+            "SELECT c.key, c.layout FROM json_each(?) AS k JOIN _calls AS c ON c.key = k.value WHERE c.status = 'done'"
+        )
+        found = self.store.connection().execute(query, (json.dumps(list(self.points)),)).fetchall()
+        declared = {layout: self.store.layout(layout).declared for layout in {layout for _, layout in found}}
+        return {key for key, layout in found if declared[layout] != self.calls[key].callee.declaration.text}
+
     # -- what there is to do
 
     def _tasks(self) -> dict[str, Task]:
@@ -181,7 +190,7 @@ class _Work:
         """Enter the call `key` and what it needs among the tasks, unless it is stored, known to fail, or blocked."""
         if key in wanted or key in self.outcomes:
             return
-        if self.known.get(key) == "done":
+        if self.known.get(key) == "done" and key not in self.redeclared:
             self.outcomes[key] = "hit"
         elif self._is_known_to_fail(key):
             self.outcomes[key] = "failed"
@@ -207,7 +216,12 @@ class _Work:
         return self.known.get(key) == "failed" or (self.known.get(key) == "unkept" and key in self.points)
 
     def announce(self, callee: Callee) -> None:
-        """Say, or refuse to go on, when results exist only under older code."""
+        """Say, or refuse to go on, when results exist only under older code, or none could be kept."""
+        if self.tasks and self.store.read_only:
+            raise StoreError(
+                f"the store {self.store.path} cannot be written, so {len(self.tasks)} calls of this sweep would run and not "
+                "be kept; use another store: sweepable.use(path)"
+            )
         if not self.tasks or self.settings.on_stale == "ignore":
             return
         older = stale_count(callee, callee.version(), self.store)
@@ -251,9 +265,19 @@ class _Work:
         if outcome.status == "killed":
             self._keep_killed(self.calls[outcome.key], str(outcome.detail))
         elif outcome.status == "refused":
-            warnings.warn(f"a worker refused a call: {outcome.detail}", StaleResults, stacklevel=8)
+            self._tell_refused(str(outcome.detail))
         elif outcome.status == "failed":
             self._keep_failed(self.calls[outcome.key], outcome.detail)
+
+    def _tell_refused(self, reason: str) -> None:
+        if reason not in self.refused:
+            self.refused.add(reason)
+            warnings.warn(
+                f"a worker refused to run what it was asked to: {reason}. The points concerned stay pending. Set such "
+                "values where workers see them too (in the module's file, or as an argument), or run with n_jobs=1.",
+                StaleResults,
+                stacklevel=9,
+            )
 
     def _keep_killed(self, call: Call, reason: str) -> None:
         failure = Failure("WorkerDied", reason, f"The process that ran {call.title()} died: {reason}\n")
@@ -306,6 +330,7 @@ class Payload(NamedTuple):
     #: The version of the function and of all that it calls upstream, as computed by the sender.
     versions: tuple[tuple[Callee, CodeVersion], ...]
     store: str
+    trust: bool
     sender: int
 
 
@@ -316,7 +341,8 @@ def payload_of(call: Call, store: Store) -> Payload:
     for current in queue:
         versions[current.callee] = current.version
         queue.extend(current.upstream_calls())
-    return Payload(call.callee, call.bound, call.key, tuple(versions.items()), str(store.path), os.getpid())
+    asked = tuple(versions.items())
+    return Payload(call.callee, call.bound, call.key, asked, str(store.path), store.trust, os.getpid())
 
 
 def run_chunk(chunk: list[Payload]) -> list[Outcome]:
@@ -328,7 +354,7 @@ def _run(payload: Payload) -> Outcome:
     elsewhere = os.getpid() != payload.sender
     with contextlib.ExitStack() as stack:
         if elsewhere:
-            stack.enter_context(use(payload.store))
+            stack.enter_context(use(payload.store, trust=payload.trust))
             stack.enter_context(quietly())
         try:
             return _run_checked(payload, elsewhere)
@@ -344,8 +370,9 @@ def _run_checked(payload: Payload, elsewhere: bool) -> Outcome:
                 return Outcome(payload.key, "refused", f"{callee.name}: {difference}")
     call = Call(payload.callee, payload.bound)
     if call.key != payload.key:
-        return Outcome(payload.key, "refused", f"{payload.callee.name}: its arguments or what is upstream of it differ in the worker")
-    return Outcome(payload.key, "done" if ensure(call) else "hit", None)
+        differs = "its arguments, or what is upstream of it, differ in the worker"
+        return Outcome(payload.key, "refused", f"{payload.callee.name}: {differs}")
+    return Outcome(payload.key, "done" if ensure(call) else "hit")
 
 
 def _difference(callee: Callee, version: CodeVersion) -> str | None:

@@ -1,83 +1,157 @@
-"""Queries as tables: one statement that joins what is upstream, columns spelled as look-ups spell them."""
+"""Queries as tables: a row per call, columns spelled as look-ups spell them, with what is upstream of it."""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable
+import json
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from sweepable.lookups import FunctionNode, quoted
-from sweepable.names import SEPARATOR
-from sweepable.store.cells import from_cell
+import numpy as np
+
+from sweepable.names import SEPARATOR, Kind
+from sweepable.store.cells import Cell, from_cell
 from sweepable.store.codecs import Summary
+from sweepable.tree import FunctionNode, function_of
 
 if TYPE_CHECKING:
     import pandas as pd
 
-# SQLite joins 64 tables at most; each upstream function takes two.
-_MOST_JOINS = 30
+#: A float holds every int up to this one.
+_EXACT = 2**53
 
 
 class Column(NamedTuple):
-    """A column of the table and the SQL that gives it; several where several functions stand in one place."""
+    """One column: a parameter or output, a cell per call."""
 
-    name: str
-    sql: str
-
-
-class _Joins:
-    """Collects the columns and joins of a function and of what stands upstream of it."""
-
-    def __init__(self) -> None:
-        self.columns: list[Column] = []
-        self.joins: list[str] = []
-
-    def add(self, node: FunctionNode, alias: str) -> None:
-        """The columns of `node` and of its upstream: parameters, then what is upstream of them, then outputs."""
-        self._own(node, alias, "parameter")
-        for step in node.steps():
-            assert isinstance(step.node, FunctionNode)
-            if len(self.joins) < _MOST_JOINS:
-                self.add(step.node, self._join(step.node, alias))
-        self._own(node, alias, "output")
-
-    def _own(self, node: FunctionNode, alias: str, kind: str) -> None:
-        references = set(node.names("upstream"))
-        for spelling, (found, name) in node.spellings().items():
-            column = node.column(found, name)
-            if found != kind or column is None or name in references and kind == "parameter" and not self._has_plain(node, name):
-                continue
-            self.columns.append(Column(SEPARATOR.join((*node.path, spelling)), f"{alias}.{column}"))
-
-    @staticmethod
-    def _has_plain(node: FunctionNode, name: str) -> bool:
-        """Whether a parameter that takes upstream calls was ever given a plain value."""
-        sql = f"SELECT 1 FROM {quoted(node.function.table)} WHERE {node.column('parameter', name)} IS NOT NULL LIMIT 1"
-        return node.schema.store.connection().execute(sql).fetchone() is not None
-
-    def _join(self, node: FunctionNode, below: str) -> str:
-        """Joins the one upstream call of this role; where there are several, none, so that no row is doubled."""
-        number = len(self.joins) + 1
-        line, table = f"l{number}", f"u{number}"
-        role, name = (text.replace("'", "''") for text in (node.role, node.path[-1]))
-        same = f"downstream = {line}.downstream AND role = {line}.role AND name = {line}.name"
-        self.joins.append(
-            f"LEFT JOIN _lineage {line} ON {line}.downstream = {below}.id AND {line}.role = '{role}' AND {line}.name = '{name}' "
-            f"AND NOT EXISTS (SELECT 1 FROM _lineage o WHERE o.{same.replace(' AND ', ' AND o.')} AND o.upstream <> {line}.upstream) "
-            f"LEFT JOIN {quoted(node.function.table)} {table} ON {table}.id = {line}.upstream"
-        )
-        return table
+    kind: Kind
+    cells: list[Cell]
 
 
-def frame(root: FunctionNode, read: Callable[[str, str], list[tuple[Any, ...]]]) -> pd.DataFrame:
+#: The calls of one place of the pipeline, one (or None) for each row.
+_Ids = Sequence[int | None]
+
+
+def columns(root: FunctionNode, ids: _Ids) -> dict[str, Column]:
+    """The cells of calls and of what is upstream of them, by column.
+
+    Where several upstream calls stand in one place of a call, that place stays empty: no row is ever doubled.
+
+    Parameters
+    ----------
+    root : FunctionNode
+        The function.
+    ids : sequence of int
+        The calls, in order.
+    """
+    found: dict[str, Column] = {}
+    _add(found, [root], ids)
+    return found
+
+
+def _add(found: dict[str, Column], nodes: list[FunctionNode], ids: _Ids) -> None:
+    """The columns of the functions that stand in one place: parameters, then what is upstream of them, then outputs."""
+    own = _own(nodes, ids)
+    found.update((name, column) for name, column in own.items() if column.kind == "parameter")
+    groups: dict[str, list[FunctionNode]] = {}
+    for step in (step for node in nodes for step in node.steps() if not step.again):
+        group = groups.setdefault(step.name, [])
+        if not group or group[0].role == step.role:
+            group.append(function_of(step.node))
+    for group in groups.values():
+        upstream = _upstream(group[0], ids)
+        if not ids or any(number is not None for number in upstream):
+            _add(found, group, upstream)
+    found.update((name, column) for name, column in own.items() if column.kind == "output")
+
+
+def _own(nodes: list[FunctionNode], ids: _Ids) -> dict[str, Column]:
+    """Parameters and scalar outputs; where several functions stand in one place, each row has those of its own."""
+    found: dict[str, Column] = {}
+    for node in nodes:
+        for spelling, column in _columns_of(node, ids):
+            name = SEPARATOR.join((*node.path, spelling))
+            if name in found:
+                both = zip(found[name].cells, column.cells, strict=True)
+                column = Column(column.kind, [one if one is not None else other for one, other in both])
+            found[name] = column
+    return found
+
+
+def _columns_of(node: FunctionNode, ids: _Ids) -> Iterator[tuple[str, Column]]:
+    shown = [(spelling, kind, name, node.column(kind, name)) for spelling, (kind, name) in node.own().spelled().items()]
+    stored = [column for _, _, _, column in shown if column is not None]
+    rows = _rows(node, stored, ids)
+    places = {column: place for place, column in enumerate(stored, 1)}
+    nothing = (None,) * (len(stored) + 1)
+    for spelling, kind, name, column in shown:
+        if column is not None:
+            place = places[column]
+            cells = [rows.get(number, nothing)[place] for number in ids]
+        elif _is_not_stored_yet(node, kind, name):
+            cells = [None] * len(ids)
+        else:
+            continue
+        # A parameter that was only ever an upstream call is shown by the columns of that.
+        if kind == "output" or not node.takes_calls(name) or any(cell is not None for cell in cells):
+            yield spelling, Column(kind, cells)
+
+
+def _rows(node: FunctionNode, stored: list[str], ids: _Ids) -> dict[int | None, tuple[Any, ...]]:
+    if not stored or not ids:
+        return {}
+    names = ", ".join(f"t.{column}" for column in stored)
+    query = f"SELECT t.id, {names} FROM {node.table} AS t WHERE t.id IN (SELECT value FROM json_each(?))"
+    return {row[0]: row for row in _read(node, query, _json(ids))}
+
+
+def _upstream(node: FunctionNode, ids: _Ids) -> list[int | None]:
+    """For each call the one call upstream of it in the node's place; None for none and for several."""
+    query = (
+        "SELECT downstream, CASE count(*) WHEN 1 THEN upstream END FROM _lineage "
+        "WHERE downstream IN (SELECT value FROM json_each(?)) AND role = ? AND name = ? GROUP BY downstream"
+    )
+    found = dict(_read(node, query, _json(ids), node.role, node.name)) if ids else {}
+    return [found.get(number) for number in ids]
+
+
+def _json(ids: _Ids) -> str:
+    return json.dumps(list({number for number in ids if number is not None}))
+
+
+def _read(node: FunctionNode, query: str, *values: object) -> list[tuple[Any, ...]]:
+    return node.schema.store.connection().execute(query, values).fetchall()
+
+
+def _is_not_stored_yet(node: FunctionNode, kind: Kind, name: str) -> bool:
+    """Whether a name is declared and would have a column, had the function run."""
+    if node.callee is None or node.has_run(kind, name):
+        return False
+    declared = node.callee.declaration.outputs.get(name) if kind == "output" else None
+    kind_of = declared.type if declared is not None else None
+    # Arrays and frames stand in no column.
+    return not (isinstance(kind_of, type) and hasattr(kind_of, "shape") and not issubclass(kind_of, np.generic))
+
+
+def differing(root: FunctionNode, ids: Sequence[int]) -> list[str]:
+    """The parameters, own and upstream, in which calls differ."""
+    found = columns(root, ids).items()
+    return [
+        name for name, column in found if column.kind == "parameter" and len({(type(c), c) for c in column.cells}) > 1
+    ]
+
+
+# -- as a frame
+
+
+def frame(root: FunctionNode, ids: Sequence[int]) -> pd.DataFrame:
     """Calls of one function as a table, with what is upstream of them.
 
     Parameters
     ----------
     root : FunctionNode
-        The function; its table is ``t`` in the SQL.
-    read : callable
-        Given the columns and joins of a statement, returns its rows.
+        The function.
+    ids : sequence of int
+        The calls, in order.
 
     Returns
     -------
@@ -86,29 +160,34 @@ def frame(root: FunctionNode, read: Callable[[str, str], list[tuple[Any, ...]]])
     """
     import pandas as pd
 
-    joins = _Joins()
-    joins.add(root, "t")
-    columns = _merged(joins.columns)
-    rows = read(", ".join(column.sql for column in columns) or "c.id", " ".join(joins.joins))
-    cells = list(zip(*rows, strict=True)) if rows else [()] * len(columns)
-    values = {column.name: _series(found) for column, found in zip(columns, cells, strict=False)}
-    return pd.DataFrame(values, columns=[column.name for column in columns])
+    found = {name: _series(column.cells) for name, column in columns(root, ids).items()}
+    return pd.DataFrame(found, columns=list(found), index=range(len(ids)))
 
 
-def _merged(columns: list[Column]) -> list[Column]:
-    """Where several functions stand in one place, a row has the values of the one that it came from."""
-    counts = Counter(column.name for column in columns)
-    merged: dict[str, list[str]] = {}
-    for column in columns:
-        merged.setdefault(column.name, []).append(column.sql)
-    return [Column(name, sqls[0] if counts[name] == 1 else f"COALESCE({', '.join(sqls)})") for name, sqls in merged.items()]
+def _series(cells: list[Cell]) -> pd.Series[Any]:
+    import pandas as pd
+
+    values: list[Any] = [_value(cell) if type(cell) is bytes else cell for cell in cells]
+    try:
+        found: pd.Series[Any] = pd.Series(values, dtype=_dtype(values))
+        return found
+    except (TypeError, ValueError, OverflowError):  # what has no common type in pandas stays what it is
+        return pd.Series(values, dtype=object)
 
 
-def _series(cells: tuple[Any, ...]) -> list[object]:
-    if not any(type(cell) is bytes for cell in cells):
-        return list(cells)
-    return [_shown(from_cell(cell)) if type(cell) is bytes else cell for cell in cells]
-
-
-def _shown(value: object) -> object:
+def _value(cell: Cell) -> object:
+    value = from_cell(cell)
     return value.text if isinstance(value, Summary) else value
+
+
+def _dtype(values: list[Any]) -> Any:
+    """The dtype where pandas, left to itself, would make other numbers of these."""
+    kinds = set(map(type, values))
+    if not kinds - {type(None)}:
+        return object
+    if kinds == {int, type(None)}:
+        return "Int64"  # with floats, large ints would be other ones
+    if kinds <= {int, float, type(None)} and len(kinds & {int, float}) == 2:
+        is_exact = all(type(value) is not int or abs(value) <= _EXACT for value in values)
+        return float if is_exact else object
+    return None

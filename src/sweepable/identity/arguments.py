@@ -8,9 +8,11 @@ from collections.abc import Callable
 from inspect import Parameter
 from typing import Any
 
+from sweepable.cacheable import name_of, signature_of
 from sweepable.errors import DeclarationError
 
 _EMPTY = Parameter.empty
+_STARS: dict[Any, str] = {Parameter.VAR_POSITIONAL: "*", Parameter.VAR_KEYWORD: "**"}
 
 
 class Binder:
@@ -29,6 +31,8 @@ class Binder:
         In the order of the signature, which is the order of what `bind` returns.
     defaults : dict
         The live default of each parameter that has one.
+    required : tuple of str
+        The parameters that every call has to give.
     bind : callable
         ``bind(*args, **kwargs)`` returns one value per parameter; ``**kwargs`` sorted by name. A call that
         does not fit raises the `TypeError` that the function itself would raise.
@@ -37,7 +41,7 @@ class Binder:
     """
 
     def __init__(self, function: Callable[..., Any], defaults: dict[str, object] | None = None) -> None:
-        signature = inspect.signature(function, follow_wrapped=False)
+        signature = signature_of(function)
         if defaults:
             signature = _with_defaults(signature, defaults)
         self.signature = signature
@@ -45,9 +49,10 @@ class Binder:
         self._refuse_lookalikes(found)
         self.parameters = tuple(parameter.name for parameter in found)
         self.defaults = {p.name: p.default for p in found if p.default is not _EMPTY}
+        self.required = tuple(p.name for p in found if p.default is _EMPTY and p.kind not in _STARS)
         self.annotations = {p.name: p.annotation for p in found if p.annotation is not _EMPTY}
         self.variadic = next((p.name for p in found if p.kind is Parameter.VAR_KEYWORD), None)
-        self.bind, self.invoke = _generate(getattr(function, "__qualname__", "call").rpartition(".")[2], found)
+        self.bind, self.invoke = _generate(name_of(function).rpartition(".")[2], found)
 
     @staticmethod
     def _refuse_lookalikes(found: list[Parameter]) -> None:
@@ -130,14 +135,14 @@ def _in_kind_order(parameters: list[Parameter]) -> list[Parameter]:
 
 def _generate(name: str, parameters: list[Parameter]) -> tuple[Callable[..., Any], Callable[..., Any]]:
     """The two functions ``bind`` and ``invoke`` of a signature."""
-    namespace: dict[str, Any] = {}
+    namespace: dict[str, Any] = {"__sorted": _by_name}
     heads, returned, passed = [], [], []
     previous: Any = None
     for number, parameter in enumerate(parameters):
         heads += _separator(previous, parameter.kind)
         heads.append(_head(parameter, number, namespace))
         is_mapping = parameter.kind is Parameter.VAR_KEYWORD
-        returned.append(f"dict(sorted({parameter.name}.items()))" if is_mapping else parameter.name)
+        returned.append(f"__sorted({parameter.name})" if is_mapping else parameter.name)
         passed.append(_passing(parameter, number))
         previous = parameter.kind
     if previous is Parameter.POSITIONAL_ONLY:
@@ -148,6 +153,10 @@ def _generate(name: str, parameters: list[Parameter]) -> tuple[Callable[..., Any
     source += f"def __invoke(__function, __bound):\n    return __function({', '.join(passed)})\n"
     exec(compile(source, "<sweepable signature>", "exec"), namespace)  # generated from names of parameters only
     return namespace[label], namespace["__invoke"]
+
+
+def _by_name(keywords: dict[str, object]) -> dict[str, object]:
+    return dict(sorted(keywords.items()))
 
 
 def _separator(previous: Any, kind: Any) -> list[str]:
@@ -161,9 +170,8 @@ def _separator(previous: Any, kind: Any) -> list[str]:
 
 
 def _head(parameter: Parameter, number: int, namespace: dict[str, Any]) -> str:
-    stars = {Parameter.VAR_POSITIONAL: "*", Parameter.VAR_KEYWORD: "**"}.get(parameter.kind, "")
     if parameter.default is _EMPTY:
-        return stars + parameter.name
+        return _STARS.get(parameter.kind, "") + parameter.name
     namespace[f"__default_{number}"] = parameter.default
     return f"{parameter.name}=__default_{number}"
 

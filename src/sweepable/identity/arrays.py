@@ -145,17 +145,29 @@ def _scalar(walk: Walk, value: np.generic) -> bytes:
 
 def _array_subclass(walk: Walk, value: Array) -> bytes:
     plain = array(walk, np.ndarray.view(value, np.ndarray))
-    # A memmap's own attributes are the file it looks at.
-    own = b"-" if isinstance(value, np.memmap) else attributes(walk, value, np.ndarray)
+    if isinstance(value, np.memmap):
+        own = fields(walk, [(name, part) for name, part in vars(value).items() if name not in _OF_MEMMAPS])
+    else:
+        own = attributes(walk, value, np.ndarray)
     return b"u" + walk.described(type(value)) + plain + own
+
+
+#: Where the file of a memmap lies, which is not content.
+_OF_MEMMAPS = frozenset({"_mmap", "filename", "offset", "mode"})
+#: Attributes of masked arrays that are encoded by name, or follow from what is.
+_OF_MASKED = frozenset(
+    {"_mask", "_fill_value", "_hardmask", "_sharedmask", "_isfield", "_baseclass", "_basedict", "_optinfo"}
+)
 
 
 def _masked(walk: Walk, value: Any) -> bytes:
     """Encode a masked array: what lies under the mask does not count, what fills it does."""
+    if value is np.ma.masked:
+        return named("masked", b"")
     mask = np.ma.getmaskarray(value)
     data = np.array(np.ndarray.view(value, np.ndarray), copy=True)
     _blank(data, mask)
-    own = [(name, part) for name, part in vars(value).items() if not name.startswith("_")]
+    own = [(name, part) for name, part in vars(value).items() if name not in _OF_MASKED]
     parts = (
         walk.described(type(value)),
         array(walk, data),
@@ -226,5 +238,6 @@ def handler(kind: type) -> Handler | None:
         if issubclass(base, np.generic) and base.__module__ == "numpy":
             return _scalar if base is kind else subclass(kind, base, _scalar)
         if base.__module__.startswith("numpy.random") and base.__name__ in _RANDOM:
-            return _RANDOM[base.__name__]
+            own = kind.__module__.startswith("numpy.random")
+            return _RANDOM[base.__name__] if own else subclass(kind, base, _RANDOM[base.__name__])
     return None

@@ -7,7 +7,7 @@ import enum
 import types
 from typing import Any
 
-from sweepable.identity import sources
+from sweepable.identity import origin, sources
 from sweepable.identity.annotations import spelled, written_in
 from sweepable.identity.functions import Resolver
 from sweepable.identity.graph import Node
@@ -15,13 +15,40 @@ from sweepable.identity.walk import EXPLORERS, Walk
 
 #: Entries that say where a class is, or that Python keeps for itself.
 _BOOKKEEPING = frozenset(
-    "__module__ __qualname__ __dict__ __weakref__ __firstlineno__ __static_attributes__ __annotations__ "
-    "__annotate__ __annotate_func__ __annotations_cache__ __abstractmethods__ _abc_impl __parameters__ "
-    "__dataclass_fields__ __dataclass_params__ __attrs_attrs__ __attrs_own_setattr__ __orig_bases__ "
-    "__match_args__ __type_params__ _is_protocol __protocol_attrs__ __non_callable_proto_members__".split()
+    [
+        "__module__",
+        "__qualname__",
+        "__dict__",
+        "__weakref__",
+        "__firstlineno__",
+        "__static_attributes__",
+        "__annotations__",
+        "__annotate__",
+        "__annotate_func__",
+        "__annotations_cache__",
+        "__abstractmethods__",
+        "_abc_impl",
+        "__parameters__",
+        "__dataclass_fields__",
+        "__dataclass_params__",
+        "__attrs_attrs__",
+        "__attrs_own_setattr__",
+        "__orig_bases__",
+        "__slotnames__",  # copyreg notes it when an instance is first pickled or copied
+        "__type_params__",
+        "_is_protocol",
+        "__protocol_attrs__",
+        "__non_callable_proto_members__",
+        "__callable_proto_members_only__",
+        "__mutable_keys__",
+        "__readonly_keys__",
+    ]
 )
+#: Modules that put functions of their own into classes of the user's.
+_WRITERS = frozenset({"dataclasses", "collections", "typing", "typing_extensions", "enum"})
 _PYDANTIC = ("__pydantic_", "__private_attributes__", "__class_vars__", "__signature__")
-_DATACLASS_FLAGS = ("init", "repr", "eq", "order", "unsafe_hash", "frozen", "match_args", "kw_only", "slots")
+_MISSING_TYPE = type(dataclasses.MISSING)
+_DATACLASS_FLAGS = ("init", "repr", "eq", "order", "unsafe_hash", "frozen")
 _FIELD_FLAGS = ("init", "repr", "hash", "compare", "kw_only")
 _ATTRS_PARTS = ("default", "validator", "converter", "init", "repr", "hash", "eq", "order", "kw_only", "on_setattr")
 
@@ -48,7 +75,7 @@ def explore_class(walk: Walk, node: Node) -> None:
         _attrs(walk, node, cls)
     for name in sorted(vars(cls)):
         if not _is_bookkeeping(walk, cls, name):
-            walk.edge(node, name, vars(cls)[name], cls)
+            walk.edge(node, name, vars(cls)[name], cls, spoken=f"{label}.{name}")
     _place(node, cls)
 
 
@@ -60,13 +87,24 @@ def _is_bookkeeping(walk: Walk, cls: type, name: str) -> bool:
         return not walk.mode.keep
     if isinstance(entry, types.MemberDescriptorType | types.GetSetDescriptorType):
         return True  # a slot: __slots__ names it
-    if type(entry).__name__ == "_tuplegetter" or _is_generated(entry):
+    if type(entry).__name__ == "_tuplegetter" or _is_generated(name, entry):
         return True
-    return isinstance(cls, enum.EnumMeta) and (name in cls.__members__ or name.startswith("_"))
+    return isinstance(cls, enum.EnumMeta) and _is_of_enum(walk, cls, name)
 
 
-def _is_generated(entry: object) -> bool:
+def _is_of_enum(walk: Walk, cls: enum.EnumMeta, name: str) -> bool:
+    """Whether an entry is a member, or one of those that `enum` keeps for itself."""
+    function = origin.underlying(vars(cls)[name])
+    return name in cls.__members__ or (name.startswith("_") and (function is None or not walk.is_user(function)))
+
+
+def _is_convention(name: str) -> bool:
+    return (name.startswith("__") and name.endswith("__")) or name in ("_make", "_replace", "_asdict")
+
+
+def _is_generated(name: str, entry: object) -> bool:
     """Whether a method was written by `dataclasses`, `attrs` or `namedtuple`; fields and options stand for it."""
+    entry = getattr(entry, "__func__", entry)
     function = getattr(entry, "__wrapped__", entry)
     if not isinstance(function, types.FunctionType):
         return False
@@ -75,6 +113,7 @@ def _is_generated(entry: object) -> bool:
         code.co_qualname.startswith("__create_fn__.<locals>.")
         or code.co_filename.startswith(("<attrs generated", "<namedtuple_"))
         or (code.co_filename == "<string>" and str(function.__globals__.get("__name__")).startswith("namedtuple_"))
+        or (_is_convention(name) and function.__globals__.get("__name__") in _WRITERS)
     )
 
 
@@ -114,8 +153,9 @@ def _any_function(cls: type) -> types.FunctionType | None:
 
 
 def _enumeration(walk: Walk, node: Node, cls: enum.EnumMeta) -> None:
-    for name, member in cls.__members__.items():
-        walk.edge(node, name, member._value_, member)
+    members: dict[str, Any] = dict(cls.__members__)
+    for name, member in members.items():
+        walk.edge(node, name, member._value_, member, spoken=f"{cls.__qualname__}.{name}")
         own = [(key, part) for key, part in vars(member).items() if not key.startswith("_")]
         for key, part in sorted(own):
             walk.edge(node, f"{name}.{key}", part, member)
@@ -129,14 +169,14 @@ def _dataclass(walk: Walk, node: Node, cls: Any) -> None:
     fields = cls.__dataclass_fields__
     walk.watch.size(fields, f"the fields of {cls.__qualname__}")
     for name, part in fields.items():
-        walk.watch.item(fields, name, part, f"the field {name} of {cls.__qualname__}")
+        walk.watch.binding(fields, name, part, f"the field {name} of {cls.__qualname__}")
         settings = tuple(getattr(part, flag) for flag in _FIELD_FLAGS)
         kind = getattr(part._field_type, "name", "")
         walk.edge(node, f"field {name}", (kind, *(None if isinstance(s, type) else bool(s) for s in settings)))
         walk.edge(node, f"metadata of {name}", dict(part.metadata))
         for setting in ("default", "default_factory"):
             value = getattr(part, setting)
-            if value is not dataclasses.MISSING:
+            if not isinstance(value, _MISSING_TYPE):  # a copy of the one MISSING, in another process
                 walk.watch.attribute(part, setting, value, f"the {setting} of {cls.__qualname__}.{name}")
                 walk.edge(node, f"{setting} of {name}", value, part)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import abc
+import logging
 import os
 import sys
 import threading
@@ -19,11 +20,13 @@ from sweepable.identity import classes, functions, origin, sources, wrappers
 from sweepable.identity.graph import Node, hashed
 from sweepable.identity.guard import Guard, Watch
 from sweepable.identity.origin import home_of, is_user_code
+from sweepable.identity.values import Encoder
 from sweepable.identity.walk import Mode, Options, Walk
 from sweepable.model import CodeNode, CodeVersion
 
 __all__ = ["CodeIdentity", "describe", "home_of", "is_user_code"]
 
+_log = logging.getLogger("sweepable")
 _KINDS = (classes, functions, wrappers)
 #: So many described objects are remembered; the oldest make room.
 _REMEMBERED = 1024
@@ -65,6 +68,7 @@ class CodeIdentity:
         self._guard: Guard | None = None
         self._version: CodeVersion | None = None
         self._adopted: CodeVersion | None = None
+        self._spoken_of: set[str] = set()
         plain = origin.underlying(function)
         if plain is not None:
             sources.remember(plain.__code__.co_filename, plain.__globals__)
@@ -131,7 +135,19 @@ class CodeIdentity:
         if adopted is not None and adopted.fingerprint == version.fingerprint:
             version = adopted
         self._guard, self._version = guard, version
+        self._speak_of(walk.watch.slow())
         return version
+
+    def _speak_of(self, slow: list[tuple[str, float]]) -> None:
+        """Say once of a global that rechecking it costs time at every call."""
+        for what, seconds in slow:
+            if what not in self._spoken_of:
+                self._spoken_of.add(what)
+                _log.warning(
+                    "%s depends on %s, which takes %.1f ms to recheck at every call: make it read-only "
+                    "(array.setflags(write=False)), pass it as an argument, or leave it out with ignore_globals=[%r]",
+                    *(self.name, what, 1000 * seconds, what.partition("[")[0]),
+                )
 
 
 def _walk(root: object, options: Options, watch: Watch, *, bound: bool) -> tuple[Walk, Mode]:
@@ -178,12 +194,13 @@ def _version_of(walk: Walk, mirror: Walk, options: Options) -> CodeVersion:
 
 def _nodes(walk: Walk, mirror: Walk) -> Iterator[CodeNode]:
     numbers = {node: number for number, node in enumerate(walk.nodes)}
-    mirrored: dict[int, list[Node]] = {}
+    mirrored: dict[tuple[str, str], list[Node]] = {}
     for node in mirror.nodes:
-        mirrored.setdefault(id(node.value), []).append(node)
+        for name in node.names:
+            mirrored.setdefault((node.kind, name), []).append(node)
     for node in walk.nodes:
-        twins = mirrored.get(id(node.value), [])
-        twin = next((other for other in twins if set(other.names) & set(node.names)), None)
+        twins = [twin for name in node.names for twin in mirrored.get((node.kind, name), ())]
+        twin = next((twin for twin in twins if twin.value is node.value), twins[0] if twins else None)
         yield CodeNode(
             tuple(node.names),
             node.kind,
@@ -227,15 +244,17 @@ def _disagreement(there: CodeVersion, here: CodeVersion) -> str:
     """The first node that is another one in another process."""
     mine: dict[str, list[CodeNode]] = {}
     for node in here.nodes:
-        for name in node.names:
+        for name in node.names if node.fingerprint else ():
             mine.setdefault(name, []).append(node)
     for node in there.nodes:
-        found = [other for name in node.names for other in mine.get(name, ()) if other.fingerprint]
+        found = [other for name in node.names for other in mine.get(name, ())]
         if not node.fingerprint or not found or any(other.fingerprint == node.fingerprint for other in found):
             continue
         shown = _compared(node, found[0])
         return f"{node.names[0]}{_at(node)}: {shown}"
-    return "what the code refers to is not the same here and there"
+    names = {name for node in there.nodes if node.fingerprint for name in node.names}
+    others = sorted(names.symmetric_difference(mine))
+    return f"{others[0] if others else there.nodes[0].names[0]}: refers to something else there than here"
 
 
 def _compared(there: CodeNode, here: CodeNode) -> str:
@@ -256,8 +275,15 @@ class _Described:
     guard: Guard
 
 
-_described: dict[object, _Described] = {}
-_packaged: weakref.WeakKeyDictionary[type, bytes] = weakref.WeakKeyDictionary()
+class _Owners(threading.local):
+    """The instances whose bound methods are being described in this thread."""
+
+    def __init__(self) -> None:
+        self.ids: set[int] = set()
+
+
+_owners = _Owners()
+_described: dict[int, _Described] = {}
 _describing = threading.RLock()
 
 
@@ -275,37 +301,42 @@ def describe(value: object, path: str) -> bytes:
     bytes
         The digest of its code with all that it reaches; the name, for what belongs to a package.
     """
-    if isinstance(value, type):
-        name = _packaged.get(value)
-        if name is not None:
-            return name
-    mark = _mark(value)
-    known = _described.get(mark)
-    anchor = value.__self__ if isinstance(value, types.MethodType) else value
-    if known is not None and known.reference() is anchor and known.guard.holds(value):
+    if type(value) is types.MethodType:
+        return _describe_method(value, path)
+    known = _described.get(id(value))
+    if known is not None and known.reference() is value and known.guard.holds(value):
         return known.digest
-    return _describe_anew(value, anchor, mark)
+    return _describe_anew(value)
 
 
-def _mark(value: object) -> object:
-    """Bound methods are made anew each time they are asked for."""
-    if isinstance(value, types.MethodType):
-        return id(value.__func__), id(value.__self__)
-    return id(value)
-
-
-def _describe_anew(value: object, anchor: object, mark: object) -> bytes:
-    walk, _ = _walk(value, Options(), Watch(value, _is_plain), bound=False)
-    digest = walk.root.digest
-    if isinstance(value, type) and walk.root.kind == "package":
-        _packaged[value] = digest
-        return digest
+def _describe_method(method: types.MethodType, path: str) -> bytes:
+    """A bound method: its function, and its instance by content. It is made anew each time it is asked for."""
+    owner = method.__self__
+    if id(owner) in _owners.ids:  # its instance holds it: only a walk follows such a circle
+        return _walk(method, Options(), Watch(method, _is_plain), bound=False)[0].root.digest
+    _owners.ids.add(id(owner))
     try:
-        reference = weakref.ref(anchor, lambda gone: _described.pop(mark, None) and None)
+        content = describe(owner, path) if isinstance(owner, type) else Encoder(describe).encode(owner, path)
+    finally:
+        _owners.ids.discard(id(owner))
+    return hashed(b"method", describe(method.__func__, path), content)
+
+
+def _describe_anew(value: object) -> bytes:
+    walk, _ = _walk(value, Options(), Watch(value, _is_plain), bound=False)
+    digest, mark = walk.root.digest, id(value)
+    try:
+        reference = weakref.ref(value, lambda gone: _forget(mark, gone))
     except TypeError:
         return digest
     with _describing:
         while len(_described) >= _REMEMBERED:
-            _described.pop(next(iter(_described)))
+            _described.pop(next(iter(_described)), None)
         _described[mark] = _Described(reference, digest, walk.watch.guard())
     return digest
+
+
+def _forget(mark: int, gone: object) -> None:
+    known = _described.get(mark)
+    if known is not None and known.reference is gone:
+        _described.pop(mark, None)

@@ -63,16 +63,24 @@ def _series(walk: Walk, value: pd.Series[Any]) -> bytes:
 
 
 def _kept(walk: Walk, value: Any, base: Any) -> bytes:
-    """What goes along with a frame or series: attrs, flags, and what the classes extending them declare."""
-    declared = [(name, getattr(value, name, None)) for name in value._metadata if name not in base._metadata]
+    """What goes along with a frame or series: attrs, flags, and what was set on it."""
+    own = {name: getattr(value, name, None) for name in value._metadata if name not in base._metadata}
+    own |= {name: part for name, part in vars(value).items() if name not in _OF_PANDAS}
     flags = walk.piece(value.flags.allows_duplicate_labels)
-    return walk.child(value.attrs, ATTRIBUTE, "attrs") + flags + fields(walk, declared)
+    return walk.child(value.attrs, ATTRIBUTE, "attrs") + flags + fields(walk, own.items())
+
+
+#: Attributes that frames and series have by themselves; any other was set by somebody, and functions may read it.
+_OF_PANDAS = frozenset(
+    {"_mgr", "_data", "_item_cache", "_attrs", "_flags", "_name", "_index", "_is_copy", "_cacher", "_typ", "_cache"}
+)
 
 
 def _index(walk: Walk, value: pd.Index) -> bytes:
     freq = encode_scalar(getattr(value, "freqstr", None)) or b""
     names = walk.child(tuple(value.names), ATTRIBUTE, "names")
-    return named("Index", _class(walk, value) + names + freq + _labels(walk, value))
+    own = fields(walk, [(name, part) for name, part in vars(value).items() if not name.startswith("_")])
+    return named("Index", _class(walk, value) + names + freq + own + _labels(walk, value))
 
 
 def _labels(walk: Walk, value: Any) -> bytes:

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from sweepable.identity.standard import DESCRIBED, holds_state
+from sweepable.identity.standard import DESCRIBED, holds_state, is_reserved
 
 _ALWAYS = frozenset(
     {
@@ -57,7 +57,7 @@ def _frozen(kind: type, value: Any) -> bool:
     if isinstance(value, _CODE) or _declares(kind, "__sweepable_key__") or _declares(kind, "__sweepable_cached__"):
         return True
     if issubclass(kind, Enum):
-        return is_frozen(value._value_) and all(name.startswith("_") for name in vars(value))
+        return is_frozen(value._value_) and all(map(is_reserved, vars(value)))
     if issubclass(kind, np.generic):
         return _is_plain_number(kind, value)
     if issubclass(kind, tuple):

@@ -24,10 +24,25 @@ from sweepable.identity.walk import EXPLORERS, Walk
 _PYTHON = f"python {sys.version_info.major}.{sys.version_info.minor}".encode()
 #: Names that every module has.
 _MODULE_NAMES = frozenset(
-    "__name__ __doc__ __package__ __loader__ __spec__ __file__ __cached__ __builtins__ __path__ __annotations__ "
-    "__warningregistry__ __annotate__ __conditional_annotations__".split()
+    [
+        "__name__",
+        "__doc__",
+        "__package__",
+        "__loader__",
+        "__spec__",
+        "__file__",
+        "__cached__",
+        "__builtins__",
+        "__path__",
+        "__annotations__",
+        "__warningregistry__",
+        "__annotate__",
+        "__conditional_annotations__",
+    ]
 )
-_NOTEBOOK_NAMES = frozenset("In Out exit quit get_ipython open _ __ ___ _i _ii _iii _oh _dh _ih".split())
+_NOTEBOOK_NAMES = frozenset(
+    ["In", "Out", "exit", "quit", "get_ipython", "open", "_", "__", "___", "_i", "_ii", "_iii", "_oh", "_dh", "_ih"]
+)
 _MISSING = object()
 
 
@@ -94,6 +109,7 @@ def _class_name(cls: type) -> str:
 
 def _docs(walk: Walk, function: FunctionType, located: Located) -> bytes:
     """The docstring, where code that is reached reads docstrings and it is not the one in the source."""
+    walk.watch.attribute(function, "__doc__", function.__doc__, f"the docstring of {function.__qualname__}")
     own = inspect.cleandoc(function.__doc__ or "")
     return own.encode() if walk.mode.keep and own != docstring(located.node) else b""
 
@@ -107,11 +123,13 @@ def _defaults(walk: Walk, node: Node, function: FunctionType) -> None:
     code = function.__code__
     parameters = code.co_varnames[: code.co_argcount][-len(positional or ()) or code.co_argcount :]
     for name, value in zip(parameters, positional or (), strict=False):
-        walk.edge(node, f"{name}=", value, positional)
+        if not walk.is_bound_upstream(function, value):
+            walk.edge(node, f"{name}=", value, positional, spoken=f"{label}({name}=)")
     if named:
         watch.content(named, f"the defaults of {label}")
     for name, value in sorted((named or {}).items()):
-        walk.edge(node, f"{name}=", value, named)
+        if not walk.is_bound_upstream(function, value):
+            walk.edge(node, f"{name}=", value, named, spoken=f"{label}({name}=)")
 
 
 class _Ours:
@@ -209,7 +227,7 @@ class Resolver:
     def _global(self, reference: Reference) -> None:
         name, watch = reference.name, self._walk.watch
         if name in self._globals:
-            watch.item(self._globals, name, self._globals[name], f"the global {name}")
+            watch.binding(self._globals, name, self._globals[name], f"the global {name}")
             self._follow(self._globals[name], reference, name, self._globals)
             return
         if reference.guessed and not hasattr(builtins, name):
@@ -220,7 +238,7 @@ class Resolver:
             watch.lacks(vars(builtins), name, f"the builtin {name}")
             self._walk.absent(self._node, name)
         elif self._walk.is_user(value := getattr(builtins, name)) and not isinstance(value, type | ModuleType):
-            watch.item(vars(builtins), name, value, f"the builtin {name}")
+            watch.binding(vars(builtins), name, value, f"the builtin {name}")
             self._follow(value, reference, name, builtins)
 
     def _follow(self, value: object, reference: Reference, name: str, holder: object) -> None:
@@ -230,9 +248,12 @@ class Resolver:
             value = self._walk.unwrapped(value) if not isinstance(value, ModuleType) else value
             if isinstance(value, ModuleType) and self._walk.is_user(value) and not origin.is_ours(value):
                 namespace: dict[str, Any] = vars(value)
-            elif isinstance(value, FunctionType) and attributes[0] in vars(value):
-                self._walk.edge(self._node, name, value, holder)
+            elif isinstance(value, FunctionType):
                 namespace = vars(value)
+                if attributes[0] not in namespace:
+                    self._walk.watch.lacks(namespace, attributes[0], f"the attribute {attributes[0]} of {name}")
+                    break
+                self._walk.edge(self._node, name, value, holder)
             else:
                 break
             step = attributes.pop(0)
@@ -240,12 +261,11 @@ class Resolver:
             if step not in namespace:
                 self._missing(value, step, name, reference.guessed)
                 return
-            self._walk.watch.item(namespace, step, namespace[step], f"the global {name}")
+            self._walk.watch.binding(namespace, step, namespace[step], f"the global {name}")
             value = namespace[step]
         if reference.guessed and isinstance(value, ModuleType):
             return
-        self._walk.edge(self._node, name, value, holder)
-        self._place(name, holder)
+        self._place(self._walk.edge(self._node, name, value, holder), name, holder)
 
     def _missing(self, owner: object, step: str, name: str, guessed: bool) -> None:
         watch, namespace = self._walk.watch, vars(owner)
@@ -254,14 +274,13 @@ class Resolver:
         if submodule is not None:
             self._walk.edge(self._node, name, submodule, namespace)
         elif "__getattr__" in namespace and not guessed:
-            watch.item(namespace, "__getattr__", namespace["__getattr__"], f"{name}")
+            watch.binding(namespace, "__getattr__", namespace["__getattr__"], f"{name}")
             self._walk.edge(self._node, f"{name} (__getattr__)", namespace["__getattr__"], namespace)
         elif not guessed:
             self._walk.absent(self._node, name)
 
-    def _place(self, name: str, holder: object) -> None:
-        """Where a constant is bound, for messages."""
-        target = self._node.edges[-1][1] if self._node.edges else None
+    def _place(self, target: Node | None, name: str, holder: object) -> None:
+        """Note where a constant is bound, for messages."""
         if target is None or target.where or target.kind != "value" or not isinstance(holder, dict):
             return
         file = holder.get("__file__") or (
@@ -273,12 +292,18 @@ class Resolver:
     def _imported(self, reference: Reference, source: Source) -> None:
         name = _absolute(source, self._globals)
         if name is None:
-            self._walk.findings.note(f"{self._function.__qualname__} imports {source.module or '.'} relative to nothing")
+            self._walk.findings.note(
+                f"{self._function.__qualname__} imports {source.module or '.'} relative to nothing"
+            )
             return
         module = load(self._walk, name)
         if not isinstance(module, ModuleType):
-            self._node.edges.append((reference.name, _package_node(self._walk, name, module)))
+            if module == "missing":
+                self._walk.watch.lacks(sys.modules, name, f"the module {name}")
+            if not reference.guessed:
+                self._node.edges.append((reference.name, _package_node(self._walk, name, module)))
             return
+        self._walk.watch.binding(sys.modules, name, module, f"the module {name}")
         if source.member is None:
             self._follow(module, reference, reference.name, sys.modules)
             return
@@ -305,15 +330,16 @@ def _absolute(source: Source, namespace: dict[str, Any]) -> str | None:
 
 
 def load(walk: Walk, name: str) -> ModuleType | str:
-    """A module that a body imports: itself if it is loaded or the user's, else where it comes from.
+    """A module that a body imports: itself if it is the user's, else what it is: ``package`` or ``missing``.
 
     The user's own is imported, as the function would import it; a package's is not.
     """
+    # Whether a package happens to be loaded already must not tell: its modules count by name either way.
+    if not _is_local(walk, name):
+        return "package"
     known = sys.modules.get(name)
     if isinstance(known, ModuleType):
         return known
-    if not _is_local(walk, name):
-        return "package"
     try:
         return importlib.import_module(name)
     except Exception as error:  # the function may well expect that
@@ -354,7 +380,7 @@ def explore_namespace(walk: Walk, node: Node, namespace: dict[str, Any]) -> None
         label = name if namespace.get("__name__") in ("__main__", "__mp_main__") else prefix + name
         if name in _MODULE_NAMES or {name, label} & walk.options.ignored or _is_notebooks(namespace, name):
             continue
-        walk.watch.item(namespace, name, namespace[name], f"the global {label}")
+        walk.watch.binding(namespace, name, namespace[name], f"the global {label}")
         walk.edge(node, name, namespace[name], namespace)
 
 

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from blake3 import blake3
 
 #: Part of every digest: a change of what is digested, or how, raises it.
 FORMAT = b"sweepable code 1"
 
-#: How a code object within a value is encoded: by the node that stands for it.
-Describe = Callable[[object, str], bytes]
+
+class Describe(Protocol):
+    """How code within a value is encoded: by the node that stands for it."""
+
+    def __call__(self, value: object, path: str) -> bytes: ...
 
 
 @dataclass(eq=False, slots=True)
@@ -55,7 +59,7 @@ class Node:
 
     def alone(self) -> bytes:
         """The digest of this node alone."""
-        return self.digest if self.content else hashed(self.kind.encode(), self.own)
+        return hashed(self.kind.encode(), self.own)
 
 
 def hashed(*parts: bytes) -> bytes:
@@ -93,7 +97,7 @@ def _settle_cycle(group: list[Node], node_of: Callable[[object], Node | None]) -
 
 def _digest(node: Node, colours: dict[Node, bytes], node_of: Callable[[object], Node | None]) -> bytes:
     def colour(target: Node) -> bytes:
-        return colours[target] if target in colours else target.digest
+        return colours.get(target, target.digest)
 
     def describe(value: object, path: str) -> bytes:
         target = node_of(value)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import functools
 import types
 from collections import OrderedDict, defaultdict, deque
-from collections.abc import Callable, Iterable, Mapping, Sized
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sized
 from operator import is_
+from time import perf_counter
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -16,6 +17,10 @@ from sweepable.identity.values import Encoder, is_frozen
 
 #: Arrays up to this size are compared byte by byte; larger ones by digest.
 _SMALL = 64 * 1024
+#: A check that takes longer than this, in seconds, is spoken of.
+_SLOW = 1e-3
+#: Lists up to this length are compared part by part.
+_FEW = 8
 #: So many checks make one generated statement.
 _STATEMENT = 100
 
@@ -62,76 +67,70 @@ def _generated(expressions: list[str], names: dict[str, Any]) -> Callable[[objec
     return holds
 
 
-class Watch:
-    """Collects, during a walk, what its guard has to recheck.
+class Checks:
+    """The checks of a guard in the making, and the names of what they are about.
 
     Parameters
     ----------
     root : object
         The object the walk begins at. The guard is given it anew each time, so as not to keep it alive.
+    """
+
+    def __init__(self, root: object) -> None:
+        self.root = root
+        self.found: list[Check] = []
+        self.names: dict[str, Any] = dict(_HELPERS)
+        self._named: dict[int, str] = {}
+        self._seen: set[object] = set()
+
+    def first(self, kind: str, holder: object, key: object) -> bool:
+        """Whether this is not checked yet."""
+        # The holder is kept by the check that follows, so that its id stays its own.
+        mark = (kind, id(holder), key if isinstance(key, str) else id(key))
+        if mark in self._seen:
+            return False
+        self._seen.add(mark)
+        return True
+
+    def add(self, expression: str, what: str) -> None:
+        """Add what has to hold, and what it is about."""
+        self.found.append((expression, what))
+
+    def key(self, key: object) -> str:
+        """How the generated code writes a key."""
+        return repr(key) if type(key) is str else self.name(key)
+
+    def name(self, obj: object) -> str:
+        """How the generated code calls an object, which is kept from now on."""
+        if obj is self.root:
+            return "root"
+        if obj is None or obj is True or obj is False:
+            return repr(obj)
+        name = self._named.get(id(obj))
+        if name is None:
+            name = self._named[id(obj)] = f"o{len(self._named)}"
+            self.names[name] = obj
+        return name
+
+
+class Contents:
+    """Watches the content of values, part by part.
+
+    Parameters
+    ----------
+    checks : Checks
     is_plain : callable
         Whether a class of instances is known to hold all their state in their attributes.
     """
 
-    def __init__(self, root: object, is_plain: Callable[[type], bool]) -> None:
-        self._root = root
+    def __init__(self, checks: Checks, is_plain: Callable[[type], bool]) -> None:
+        self.checks = checks
+        #: What takes long to recheck, with the seconds that it takes.
+        self.slow: list[tuple[str, float]] = []
         self._is_plain = is_plain
-        self._names: dict[str, Any] = dict(_HELPERS)
-        self._named: dict[int, str] = {}
-        self._seen: set[object] = set()
-        self._checks: list[Check] = []
         self._watched: set[int] = set()
 
-    def guard(self) -> Guard:
-        """The guard over everything noted."""
-        return Guard(self._checks, self._names)
-
-    def item(self, mapping: Mapping[Any, Any], key: object, expected: object, what: str) -> None:
-        """A key of a namespace is bound to this very object."""
-        if self._first("item", mapping, key):
-            self._add(f"{self._name(mapping)}[{self._key(key)}] is {self._name(expected)}", what)
-
-    def lacks(self, mapping: Mapping[Any, Any], key: str, what: str) -> None:
-        """A namespace has no such key."""
-        if self._first("lacks", mapping, key):
-            self._add(f"{key!r} not in {self._name(mapping)}", what)
-
-    def size(self, mapping: Sized, what: str) -> None:
-        """A namespace has as many keys as now."""
-        if self._first("size", mapping, None):
-            self._add(f"len({self._name(mapping)}) == {len(mapping)}", what)
-
-    def entries(self, cls: type, what: str) -> None:
-        """The entries of a class are these very objects, and no more."""
-        if not self._first("entries", cls, None):
-            return
-        mapping = vars(cls)
-        # The root is not to be kept alive, so its entries are looked up through it.
-        name = "root.__dict__" if cls is self._root else self._name(mapping)
-        self._add(f"len({name}) == {len(mapping)}", what)
-        for key, value in mapping.items():
-            self._add(f"{name}[{key!r}] is {self._name(value)}", f"{what}.{key}")
-
-    def attribute(self, obj: object, name: str, expected: object, what: str) -> None:
-        """An attribute is this very object."""
-        if self._first("attribute", obj, name):
-            self._add(f"{self._name(obj)}.{name} is {self._name(expected)}", what)
-
-    def empty(self, cell: types.CellType, what: str) -> None:
-        """A closure variable is bound to nothing."""
-        if self._first("cell", cell, None):
-            self._add(f"is_empty({self._name(cell)})", what)
-
-    def cell(self, function: types.FunctionType, at: int, expected: object, what: str) -> None:
-        """A closure variable holds this very object."""
-        assert function.__closure__ is not None
-        if self._first("cell", function.__closure__[at], None):
-            if function is self._root:
-                self._add(f"root.__closure__[{at}].cell_contents is {self._name(expected)}", what)
-            else:
-                self._add(f"{self._name(function.__closure__[at])}.cell_contents is {self._name(expected)}", what)
-
-    def content(self, value: object, what: str) -> None:
+    def watch(self, value: object, what: str) -> None:
         """A value's content, however deep, stays what it is. What cannot change needs no check."""
         stack = [(value, what)]
         while stack:
@@ -139,7 +138,7 @@ class Watch:
             if id(part) in self._watched or _is_leaf(part):
                 continue
             self._watched.add(id(part))
-            self._name(part)  # kept, so that its id stays its own
+            self.checks.name(part)  # kept, so that its id stays its own
             stack.extend(self._parts(part, path))
 
     def _parts(self, value: Any, what: str) -> Iterable[tuple[object, str]]:
@@ -160,89 +159,167 @@ class Watch:
         return self._digested(value, what)
 
     def _sequence(self, value: list[Any] | deque[Any], what: str) -> Iterable[tuple[object, str]]:
-        name, parts = self._name(value), tuple(value)
-        self._add(f"len({name}) == {len(parts)} and all(map(is_, {name}, {self._name(parts)}))", what)
-        return [(part, f"{what}[{at}]") for at, part in enumerate(parts)]
+        name, parts = self.checks.name(value), tuple(value)
+        if len(parts) > _FEW:
+            self.checks.add(f"len({name}) == {len(parts)} and all(map(is_, {name}, {self.checks.name(parts)}))", what)
+        else:
+            same = [f"{name}[{at}] is {self.checks.name(part)}" for at, part in enumerate(parts)]
+            self.checks.add(" and ".join([f"len({name}) == {len(parts)}", *same]), what)
+        return [(part, f"{what}[{at}]") for at, part in enumerate(parts) if type(part) not in _LEAVES]
 
     def _mapping(self, value: dict[Any, Any], what: str) -> Iterable[tuple[object, str]]:
         self._same_items(value, what)
         if isinstance(value, defaultdict):
-            self.attribute(value, "default_factory", value.default_factory, what)
-        named = [(part, f"{what}[{key!r}]" if type(key) is str else what) for key, part in value.items()]
-        return [*named, *((key, what) for key in value)]
+            self.checks.add(
+                f"{self.checks.name(value)}.default_factory is {self.checks.name(value.default_factory)}", what
+            )
+        return [
+            (part, f"{what}[{key!r}]" if type(key) is str else what)
+            for key, held in value.items()
+            for part in (key, held)
+            if type(part) not in _LEAVES
+        ]
 
     def _same_items(self, value: dict[Any, Any], what: str) -> None:
-        name, keys, values = self._name(value), tuple(value), tuple(value.values())
-        same_keys = f"all(map(is_, {name}, {self._name(keys)}))"
-        same_values = f"all(map(is_, {name}.values(), {self._name(values)}))"
-        self._add(f"len({name}) == {len(keys)} and {same_keys} and {same_values}", what)
+        name, keys, values = self.checks.name(value), tuple(value), tuple(value.values())
+        if len(keys) == 1 and type(keys[0]) is str:
+            self.checks.add(f"len({name}) == 1 and {name}[{keys[0]!r}] is {self.checks.name(values[0])}", what)
+            return
+        same_keys = f"all(map(is_, {name}, {self.checks.name(keys)}))"
+        same_values = f"all(map(is_, {name}.values(), {self.checks.name(values)}))"
+        self.checks.add(f"len({name}) == {len(keys)} and {same_keys} and {same_values}", what)
 
     def _set(self, value: set[Any], what: str) -> Iterable[tuple[object, str]]:
         members = tuple(value)
-        self._name(members)
+        self.checks.name(members)
         ids = frozenset(map(id, members))
-        self._add(f"set(map(id, {self._name(value)})) == {self._name(ids)}", what)
+        self.checks.add(f"set(map(id, {self.checks.name(value)})) == {self.checks.name(ids)}", what)
         return [(part, what) for part in members]
 
     def _array(self, value: np.ndarray[Any, Any], what: str) -> Iterable[tuple[object, str]]:
-        name = self._name(value)
-        kept = f"{name}.dtype is {self._name(value.dtype)} and {name}.shape == {value.shape}"
-        self._add(f"{kept} and {name}.tobytes() == {self._name(value.tobytes())}", what)
+        name = self.checks.name(value)
+        kept = f"{name}.dtype is {self.checks.name(value.dtype)} and {name}.shape == {value.shape}"
+        self.checks.add(f"{kept} and {name}.tobytes() == {self.checks.name(value.tobytes())}", what)
         return []
 
     def _instance(self, value: Any, what: str) -> Iterable[tuple[object, str]]:
-        name = self._name(value)
-        self._add(f"type({name}) is {self._name(type(value))}", what)
+        name = self.checks.name(value)
+        self.checks.add(f"type({name}) is {self.checks.name(type(value))}", what)
         parts: list[tuple[object, str]] = []
         if hasattr(value, "__dict__"):
             own = vars(value)
-            self._add(f"{name}.__dict__ is {self._name(own)}", what)
+            self.checks.add(f"{name}.__dict__ is {self.checks.name(own)}", what)
             self._same_items(own, what)
             parts += [(part, f"{what}.{key}") for key, part in own.items()]
         for slot, part in _slots(value):
             # Through the descriptor: a property of that name may hide the slot.
-            self._add(f"held({self._name(slot)}, {name}) is {self._name(part)}", f"{what}.{slot.__name__}")
+            self.checks.add(
+                f"held({self.checks.name(slot)}, {name}) is {self.checks.name(part)}", f"{what}.{slot.__name__}"
+            )
             parts.append((part, f"{what}.{slot.__name__}"))
         return parts
 
     def _digested(self, value: object, what: str) -> Iterable[tuple[object, str]]:
+        started = perf_counter()
         try:
             before, kept = _fingerprint(value)
-        except UndigestibleError:  # then the walk takes it apart, and watches its parts
-            return []
+        except UndigestibleError:
+            return self._apart(value, what)
+        if (seconds := perf_counter() - started) > _SLOW:
+            self.slow.append((what, seconds))
 
         def same() -> bool:
             return _fingerprint(value)[0] == before
 
-        self._name(kept)
+        self.checks.name(kept)
 
-        self._add(f"{self._name(same)}()", what)
+        self.checks.add(f"{self.checks.name(same)}()", what)
         return []
 
-    def _first(self, kind: str, holder: object, key: object) -> bool:
-        # The holder is kept by the check that follows, so that its id stays its own.
-        mark = (kind, id(holder), key if isinstance(key, str) else id(key))
-        if mark in self._seen:
-            return False
-        self._seen.add(mark)
-        return True
+    def _apart(self, value: object, what: str) -> Iterable[tuple[object, str]]:
+        """What cannot be digested as a whole: that it holds the very same objects."""
+        parts = tuple(parts_of(value))
+        self.checks.add(f"same_parts({self.checks.name(value)}, {self.checks.name(parts)})", what)
+        return [(part, what) for part in parts]
 
-    def _add(self, expression: str, what: str) -> None:
-        self._checks.append((expression, what))
 
-    def _key(self, key: object) -> str:
-        return repr(key) if type(key) is str else self._name(key)
+class Watch:
+    """Collects, during a walk, what its guard has to recheck.
 
-    def _name(self, obj: object) -> str:
-        if obj is self._root:
-            return "root"
-        if obj is None or obj is True or obj is False:
-            return repr(obj)
-        name = self._named.get(id(obj))
-        if name is None:
-            name = self._named[id(obj)] = f"o{len(self._named)}"
-            self._names[name] = obj
-        return name
+    Parameters
+    ----------
+    root : object
+        The object the walk begins at.
+    is_plain : callable
+        Whether a class of instances is known to hold all their state in their attributes.
+    """
+
+    def __init__(self, root: object, is_plain: Callable[[type], bool]) -> None:
+        self.checks = Checks(root)
+        self._contents = Contents(self.checks, is_plain)
+
+    def guard(self) -> Guard:
+        """The guard over everything noted."""
+        return Guard(self.checks.found, self.checks.names)
+
+    def binding(self, mapping: Mapping[Any, Any], key: object, expected: object, what: str) -> None:
+        """A key of a namespace is bound to this very object."""
+        if self.checks.first("item", mapping, key):
+            self.checks.add(
+                f"{self.checks.name(mapping)}[{self.checks.key(key)}] is {self.checks.name(expected)}", what
+            )
+
+    def lacks(self, mapping: Mapping[Any, Any], key: str, what: str) -> None:
+        """A namespace has no such key."""
+        if self.checks.first("lacks", mapping, key):
+            self.checks.add(f"{key!r} not in {self.checks.name(mapping)}", what)
+
+    def size(self, mapping: Sized, what: str) -> None:
+        """A namespace has as many keys as now."""
+        if self.checks.first("size", mapping, None):
+            self.checks.add(f"len({self.checks.name(mapping)}) == {len(mapping)}", what)
+
+    def entries(self, cls: type, what: str) -> None:
+        """The entries of a class are these very objects, and no more."""
+        if not self.checks.first("entries", cls, None):
+            return
+        mapping = vars(cls)
+        # The root is not to be kept alive, so its entries are looked up through it.
+        name = "root.__dict__" if cls is self.checks.root else self.checks.name(mapping)
+        self.checks.add(f"len({name}) == {len(mapping)}", what)
+        if type(cls) is not type:
+            self.checks.add(f"type({self.checks.name(cls)}) is {self.checks.name(type(cls))}", what)
+        for key, value in mapping.items():
+            self.checks.add(f"{name}[{key!r}] is {self.checks.name(value)}", f"{what}.{key}")
+
+    def attribute(self, obj: object, name: str, expected: object, what: str) -> None:
+        """An attribute is this very object."""
+        if self.checks.first("attribute", obj, name):
+            self.checks.add(f"{self.checks.name(obj)}.{name} is {self.checks.name(expected)}", what)
+
+    def empty(self, cell: types.CellType, what: str) -> None:
+        """A closure variable is bound to nothing."""
+        if self.checks.first("cell", cell, None):
+            self.checks.add(f"is_empty({self.checks.name(cell)})", what)
+
+    def cell(self, function: types.FunctionType, at: int, expected: object, what: str) -> None:
+        """A closure variable holds this very object."""
+        assert function.__closure__ is not None
+        if self.checks.first("cell", function.__closure__[at], None):
+            if function is self.checks.root:
+                self.checks.add(f"root.__closure__[{at}].cell_contents is {self.checks.name(expected)}", what)
+            else:
+                self.checks.add(
+                    f"{self.checks.name(function.__closure__[at])}.cell_contents is {self.checks.name(expected)}", what
+                )
+
+    def content(self, value: object, what: str) -> None:
+        """A value's content, however deep, stays what it is. What cannot change needs no check."""
+        self._contents.watch(value, what)
+
+    def slow(self) -> list[tuple[str, float]]:
+        """What takes long to recheck, with the seconds that it takes."""
+        return self._contents.slow
 
 
 _LEAVES = frozenset(
@@ -269,12 +346,32 @@ def _fingerprint(value: object) -> tuple[bytes, list[object]]:
     """The content of a value, with the code within it told by identity (it is watched as such), and that code."""
     kept: list[object] = []
 
-    def describe(code: object, path: str) -> bytes:
-        parts = (code.__func__, code.__self__) if isinstance(code, types.MethodType) else (code,)
+    def describe(value: object, path: str) -> bytes:
+        parts = (value.__func__, value.__self__) if isinstance(value, types.MethodType) else (value,)
         kept.extend(parts)  # so that no other object is given their ids
         return repr([id(part) for part in parts]).encode()
 
     return Encoder(describe).encode(value), kept
+
+
+def parts_of(value: Any) -> Iterator[object]:
+    """What an object of any kind visibly holds: its class, content and attributes."""
+    yield type(value)
+    if isinstance(value, Mapping):
+        for key, part in value.items():
+            yield key
+            yield part
+    elif isinstance(value, list | tuple):
+        yield from value
+    if hasattr(value, "__dict__") and not isinstance(value, type | types.ModuleType):
+        for key, part in vars(value).items():
+            yield key
+            yield part
+
+
+def _same_parts(value: object, before: tuple[object, ...]) -> bool:
+    now = tuple(parts_of(value))
+    return len(now) == len(before) and all(map(is_, now, before))
 
 
 def _is_empty(cell: types.CellType) -> bool:
@@ -302,4 +399,5 @@ def _held(slot: types.MemberDescriptorType, value: object) -> object:
 _HELPERS: dict[str, Any] = {
     "len": len, "all": all, "map": map, "is_": is_, "set": set, "id": id, "type": type, "held": _held,
     "is_empty": _is_empty,
+    "same_parts": _same_parts,
 }  # fmt: skip

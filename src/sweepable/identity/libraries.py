@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from sweepable.identity import arrays
-from sweepable.identity.instances import fields
+from sweepable.identity.instances import attributes, fields, subclass
 from sweepable.identity.parts import ATTRIBUTE, KEY, PART, Handler, Walk, named, size, text
 
 
@@ -19,7 +19,8 @@ def handler(kind: type) -> Handler | None:
         for name in names:
             base = getattr(module, name, None)
             if isinstance(base, type) and issubclass(kind, base):
-                return found
+                own = kind.__module__.partition(".")[0] == home.partition(".")[0]
+                return found if own else subclass(kind, base, found)
     return None
 
 
@@ -94,7 +95,8 @@ def _tensor(walk: Walk, value: Any) -> bytes:
     torch = sys.modules["torch"]
     octets = plain.reshape(-1).view(torch.uint8).numpy() if plain.numel() else np.zeros(0, np.uint8)
     facts = f"{value.dtype}|{value.device}|{bool(value.requires_grad)}|{tuple(value.shape)}"
-    return named("Tensor", walk.described(type(value)) + text(facts) + arrays.array(walk, octets))
+    parts = walk.described(type(value)) + text(facts) + arrays.array(walk, octets)
+    return named("Tensor", parts + attributes(walk, value, torch.Tensor))
 
 
 def _described(walk: Walk, value: Any) -> bytes:

@@ -16,7 +16,16 @@ from sweepable.identity.syntax import Form
 _IN_TEXT = re.compile(r"@([A-Za-z_]\w*)")
 #: Code that uses one of these may read docstrings, annotations or signatures, which then count.
 _READERS = frozenset(
-    "__doc__ __annotations__ __signature__ signature get_type_hints get_annotations getdoc getfullargspec".split()
+    [
+        "__doc__",
+        "__annotations__",
+        "__signature__",
+        "signature",
+        "get_type_hints",
+        "get_annotations",
+        "getdoc",
+        "getfullargspec",
+    ]
 )
 _WHOLE = frozenset({"globals"})
 _EVALUATORS = frozenset({"eval", "exec"})

@@ -1,7 +1,6 @@
 """The source of running code: texts kept as they were at definition, and the syntax tree of a live code object."""
 
 from __future__ import annotations
-
 import __future__
 
 import ast
@@ -94,9 +93,10 @@ class Text:
 
     def _compile(self, flags: int) -> CodeType | None:
         try:
-            return compile(self.text, self.filename, "exec", flags=flags | _FLAGS, dont_inherit=True)
+            found = compile(self.text, self.filename, "exec", flags=flags | _FLAGS, dont_inherit=True)
         except (SyntaxError, ValueError, RecursionError, MemoryError):
             return None
+        return found if isinstance(found, CodeType) else None
 
     def _scope_of(self, code: CodeType) -> _Scope | None:
         """The one function in the tree that a code object was compiled from; None in any doubt."""

@@ -128,9 +128,14 @@ def _file_content(path: pathlib.Path) -> bytes:
 # Enum members, and what is described by its code.
 
 
+def is_reserved(name: str) -> bool:
+    """Whether a member's attribute is `enum`'s own: ``_value_``, ``__objclass__``."""
+    return name.startswith("_") and name.endswith("_")
+
+
 def _encode_enum(walk: Walk, value: Enum) -> bytes:
     """Encode a member by class, name and value, with whatever else was set on it."""
-    others = [(name, part) for name, part in vars(value).items() if not name.startswith("_")]
+    others = [(name, part) for name, part in vars(value).items() if not is_reserved(name)]
     parts = walk.piece(value._name_) + walk.child(value._value_, ATTRIBUTE, "value") + fields(walk, others)
     return named("Enum", walk.described(type(value)) + parts)
 
@@ -158,14 +163,14 @@ DESCRIBED: tuple[type, ...] = (
 )
 
 
-def _encode_builtin(walk: Walk, value: Any) -> bytes:
-    """Encode a builtin function; one that is bound to an instance counts with it."""
-    if not holds_state(value):
-        return walk.described(value)
+def _encode_bound(walk: Walk, value: Any) -> bytes:
+    """Encode a method or builtin function; a builtin that is bound to an instance counts with it."""
     name = text(value.__name__)
     for home in ("numpy.random", "random"):  # their functions are methods of an instance that nobody sees
         if getattr(sys.modules.get(home), value.__name__, None) is value:
             return named("builtin", name + text(home))
+    if isinstance(value, types.MethodType) or not holds_state(value):
+        return walk.described(value)
     return named("bound builtin", name + walk.child(value.__self__, ATTRIBUTE, "__self__"))
 
 
@@ -176,8 +181,8 @@ def holds_state(builtin: Any) -> bool:
 
 def described_or_enum(kind: type) -> Handler | None:
     """The handler of functions, classes, modules and Enum members; None for any other type."""
-    if issubclass(kind, types.BuiltinFunctionType | types.MethodWrapperType):
-        return _encode_builtin
+    if issubclass(kind, types.BuiltinFunctionType | types.MethodWrapperType | types.MethodType):
+        return _encode_bound
     if issubclass(kind, DESCRIBED) or kind.__name__ in ("cython_function_or_method", "fused_cython_function"):
         return lambda walk, value: walk.described(value)
     return _encode_enum if isinstance(kind, EnumMeta) else None

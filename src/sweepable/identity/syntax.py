@@ -87,11 +87,7 @@ class Form:
             self._fields.update(id(found) for found in _fields_of_class(node))
         special = _SPECIAL.get(type(node))
         fields = special(self, node) if special else list(ast.iter_fields(node))
-        return [
-            (name, value)
-            for name, value in fields
-            if value is not None and value != [] and name not in _NOISE
-        ]
+        return [(name, value) for name, value in fields if value is not None and value != [] and name not in _NOISE]
 
     def _foreign(self, decorators: list[ast.expr]) -> list[ast.expr]:
         return [decorator for decorator in decorators if not self._is_ours(decorator)]
@@ -166,6 +162,7 @@ class Form:
         return [("value", node.value), ("conversion", node.conversion), ("spec", None if empty else spec)]
 
 
+_BLOCKS = (ast.If, ast.For, ast.AsyncFor, ast.While, ast.With, ast.AsyncWith, ast.Try, ast.TryStar, ast.ExceptHandler)
 _SPECIAL: dict[type[ast.AST], Callable[[Form, ast.AST], list[tuple[str, object]]]] = {
     ast.FunctionDef: Form._function,
     ast.AsyncFunctionDef: Form._function,
@@ -174,14 +171,9 @@ _SPECIAL: dict[type[ast.AST], Callable[[Form, ast.AST], list[tuple[str, object]]
     ast.ClassDef: Form._class,
     ast.JoinedStr: Form._string,
     ast.FormattedValue: Form._formatted,
-    **{
-        kind: Form._block
-        for kind in (
-            ast.If, ast.For, ast.AsyncFor, ast.While, ast.With, ast.AsyncWith, ast.Try, ast.TryStar,
-            ast.ExceptHandler, ast.match_case,
-        )
-    },
-}  # fmt: skip
+    ast.match_case: Form._block,
+    **dict.fromkeys(_BLOCKS, Form._block),
+}
 
 
 def _spelling(node: ast.AST) -> str:
@@ -209,12 +201,12 @@ def _fields_of_class(node: ast.ClassDef) -> Iterator[ast.AnnAssign]:
 
 
 def _merged(values: list[ast.expr]) -> list[ast.expr]:
-    """The parts of an f-string with neighbouring texts joined and empty ones dropped, as no two Pythons split them alike."""
+    """The parts of an f-string with neighbouring texts joined and empty ones dropped: Pythons differ in them."""
     result: list[ast.expr] = []
     for value in values:
         before = result[-1] if result else None
         if isinstance(value, ast.Constant) and isinstance(before, ast.Constant):
-            result[-1] = ast.Constant(value=f"{before.value}{value.value}")
+            result[-1] = ast.Constant(value=str(before.value) + str(value.value))
         elif not (isinstance(value, ast.Constant) and value.value == ""):
             result.append(value)
     return result

@@ -145,7 +145,10 @@ class Encoder:
         if known is not None:
             return known[1]
         if self._describe is not None:
-            part = b"D" + sized(self._describe(value, written(self._path, self._trail)))
+            # Two classes of the same body are two: code may ask which one an instance is of.
+            name = text(value.__qualname__) if isinstance(value, type) else b""
+            content = sized(self._describe(value, written(self._path, self._trail)))
+            part = b"C" + name + content if name else b"D" + content
         elif isinstance(value, functools.partial | types.MethodType):
             return instance(self, value)
         else:

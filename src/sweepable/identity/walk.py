@@ -89,6 +89,7 @@ class Walk:
         self.findings = Findings()
         self.nodes: list[Node] = []
         self.bound = root if bound else None
+        self._signed = origin.underlying(root) if bound else None
         #: Functions that were met as what a cached function wraps.
         self.cached: set[int] = set()
         self._by_value: dict[object, Node] = {}
@@ -161,11 +162,22 @@ class Walk:
             name == tracked or name.startswith(f"{tracked}.") for tracked in self.options.track
         )
 
-    def edge(self, node: Node, name: str, value: object, holder: object = None) -> None:
-        """Add what a node refers to."""
-        target = self.node(value, name, holder)
+    def is_bound_upstream(self, function: object, default: object) -> bool:
+        """Whether a default is an upstream call of the root, which is among its bound arguments.
+
+        Under a decorator the root's own function keeps its other defaults: the decorator may call it without.
+        """
+        marks = ("__sweepable_cached__", "__sweepable_upstream__")
+        return function is self._signed and any(getattr(type(default), mark, False) for mark in marks)
+
+    def edge(self, node: Node, name: str, value: object, holder: object = None, *, spoken: str = "") -> Node | None:
+        """Add what a node refers to, and return it; names of sweepable itself are not among it."""
+        if self.classify(self.unwrapped(value)) == "own":
+            return None
+        target = self.node(value, spoken or name, holder)
         if target is not None:
             node.edges.append((name, target))
+        return target
 
     def absent(self, node: Node, name: str) -> None:
         """Add that a name is bound to nothing."""
@@ -180,7 +192,7 @@ class Walk:
     def package(self, name: str | None) -> None:
         """Note that a package is reached."""
         top = (name or "").partition(".")[0]
-        if top and top not in origin.STDLIB_NAMES and top not in ("__main__", "__mp_main__"):
+        if top and top not in origin.STDLIB_NAMES and top not in ("__main__", "__mp_main__", origin.OWN_NAME):
             self.findings.packages.add(top)
 
     def _find(self, value: object) -> Node | None:
@@ -191,11 +203,18 @@ class Walk:
         # Made anew each time that its holder is taken apart: nothing can lead back to it.
         return Walk(value, self.options, self.mode).root
 
-    def meet(self, node: Node, value: object, path: str) -> bytes:
-        """Note code that is met within a value."""
-        met = self.node(value, path)
-        if met is not None and met not in node.within:
-            node.within.append(met)
+
+class Meeting:
+    """What an `Encoder` is given to note the code that it meets within a value."""
+
+    def __init__(self, walk: Walk, node: Node) -> None:
+        self._walk = walk
+        self._node = node
+
+    def __call__(self, value: object, path: str) -> bytes:
+        met = self._walk.node(value, path)
+        if met is not None and met not in self._node.within:
+            self._node.within.append(met)
         return b"-"
 
 
@@ -216,11 +235,26 @@ def explore_value(walk: Walk, node: Node) -> None:
         return
     walk.watch.content(value, name)
     try:
-        encoded = Encoder(lambda part, path: walk.meet(node, part, path)).encode(value, name)
+        encoded = Encoder(Meeting(walk, node)).encode(value, name)
     except UndigestibleError as error:
         _explore_in_parts(walk, node, error)
+        return
+    if node in node.within:
+        _explore_unknown(walk, node)
     else:
         _set_content(node, lambda describe: Encoder(describe).encode(value, name), encoded)
+
+
+def _explore_unknown(walk: Walk, node: Node) -> None:
+    """Code of a kind that nobody here knows: by name, with the plain function within it."""
+    value: Any = node.value
+    kind, plain = type(value), origin.underlying(value)
+    node.kind, node.within = "unknown code", [part for part in node.within if part is not node]
+    names = (kind.__module__, kind.__qualname__, getattr(value, "__module__", ""), getattr(value, "__qualname__", ""))
+    node.own = "\0".join(map(str, names)).encode()
+    if plain is not None:
+        walk.edge(node, "function", plain, value)
+    walk.findings.note(f"{node.names[0]} ({kind.__qualname__}) counts by its name and what it wraps alone")
 
 
 def _set_content(node: Node, content: Callable[[graph.Describe], bytes], encoded: bytes) -> None:

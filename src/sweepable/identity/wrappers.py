@@ -1,4 +1,4 @@
-"""What is neither a plain function nor a class: wrappers are looked through, packages end the walk, locks do not count."""
+"""Neither plain functions nor classes: wrappers are looked through, packages end the walk, locks do not count."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ _PIECES: dict[type, tuple[str, ...]] = {
     _LRU: ("__wrapped__",),
     np.vectorize: ("pyfunc", "otypes", "excluded", "signature"),
 }
-#: A compiled function of numba, or anything else that keeps the Python function it was made of.
-_COMPILED_PIECES = ("py_func", "targetoptions")
+#: A compiled function of numba.
+_COMPILED_PIECES = ("__wrapped__", "py_func", "targetoptions", "signature", "identity")
 _C_FUNCTIONS = (
     types.BuiltinFunctionType,
     types.MethodWrapperType,
@@ -67,17 +67,27 @@ _INERT: tuple[type, ...] = (
     weakref.WeakValueDictionary,
     weakref.WeakSet,
 )
+#: Where sweepable's own classes live whose instances are means of working.
+_STORES = f"{origin.OWN_NAME}.store"
+#: A cached method of one instance.
+_METHOD_PIECES = ("__wrapped__", "_instance")
 _MARKS = ("__sweepable_key__", "__sweepable_calls__", "__sweepable_digest__", "__sweepable_upstream__")
 
 
 def _classify_ours(walk: Walk, value: Any) -> str | None:
-    """Records and upstream calls are values; all else of sweepable's own never counts."""
+    """Records, spaces and upstream calls are values; sweepable's own code and its open stores never count."""
     kind = type(value)
     if getattr(kind, "__sweepable_upstream__", False):
         return "upstream"
     if any(hasattr(kind, mark) for mark in _MARKS):
         return "value"
-    return "" if origin.is_ours(value) else None
+    if not origin.is_ours(value):
+        return None
+    if isinstance(value, type | ModuleType | FunctionType):
+        return "own"
+    if isinstance(getattr(value, "__wrapped__", None), FunctionType):
+        return "wrapper"
+    return "" if kind.__module__.startswith(_STORES) else "value"
 
 
 def _classify_code(walk: Walk, value: Any) -> str | None:
@@ -85,7 +95,7 @@ def _classify_code(walk: Walk, value: Any) -> str | None:
         if hasattr(value, "registry") and hasattr(value, "dispatch") and not walk.is_user(value):
             return "generic"
         return "function" if walk.is_user(value) else "package function"
-    if isinstance(value, type) and not isinstance(value, types.GenericAlias):
+    if isinstance(value, type) and not is_type_form(value):
         return "class" if walk.is_user(value) else "package"
     if isinstance(value, ModuleType):
         return _classify_module(walk, value)
@@ -105,7 +115,7 @@ def _classify_wrapper(walk: Walk, value: Any) -> str | None:
         return "wrapper"
     if isinstance(value, _C_FUNCTIONS) or type(value).__name__ in _CYTHON:
         return "c function"
-    if isinstance(getattr(value, "py_func", None), FunctionType):
+    if type(value).__module__.partition(".")[0] == "numba" and origin.underlying(value):
         return "wrapper"
     return "" if isinstance(value, _INERT) else None
 
@@ -115,25 +125,29 @@ CLASSIFIERS += [_classify_ours, _classify_code, _classify_wrapper]
 
 def _explore_wrapper(walk: Walk, node: Node) -> None:
     value = node.value
-    names = next((_PIECES[base] for base in type(value).__mro__ if base in _PIECES), _COMPILED_PIECES)
-    kind = type(value)
-    node.own = f"{kind.__module__}.{kind.__qualname__}".encode()
+    kind, names = type(value), _pieces(value)
+    node.own = (kind.__qualname__ if origin.is_ours(kind) else f"{kind.__module__}.{kind.__qualname__}").encode()
     walk.package(kind.__module__)
     for name in names:
         piece = getattr(value, name, None)
         if piece is None:
             continue
         walk.watch.attribute(value, name, piece, f"{node.names[0]}.{name}")
-        walk.edge(node, _label(node, name), piece, value)
+        walk.edge(node, name, piece, value)
     if vars(value) if isinstance(value, functools.partial) else False:
         walk.edge(node, "__dict__", vars(value), value)
     if walk.is_user(kind):
         walk.edge(node, "__class__", kind)
 
 
-def _label(node: Node, name: str) -> str:
-    """What a wrapper wraps is spoken of by the wrapper's own name."""
-    return name
+def _pieces(value: object) -> tuple[str, ...]:
+    known = next((_PIECES[base] for base in type(value).__mro__ if base in _PIECES), None)
+    return known or (_METHOD_PIECES if origin.is_ours(value) else _COMPILED_PIECES)
+
+
+def _explore_own(walk: Walk, node: Node) -> None:
+    """A class of sweepable's own, met within a value: by name alone, as its place is nobody's business."""
+    node.own = getattr(node.value, "__qualname__", "module").encode()
 
 
 def _explore_generic(walk: Walk, node: Node) -> None:
@@ -142,7 +156,7 @@ def _explore_generic(walk: Walk, node: Node) -> None:
     node.own = b"singledispatch"
     walk.watch.size(registry, f"what is registered with {node.names[0]}")
     for cls, function in sorted(registry.items(), key=lambda pair: f"{pair[0].__qualname__}"):
-        walk.watch.item(registry, cls, function, f"{node.names[0]} for {cls.__qualname__}")
+        walk.watch.binding(registry, cls, function, f"{node.names[0]} for {cls.__qualname__}")
         walk.edge(node, f"for {cls.__qualname__}", cls)
         walk.edge(node, f"with {cls.__qualname__}", function)
 
@@ -204,7 +218,7 @@ def _explore_c_function(walk: Walk, node: Node) -> None:
     value: Any = node.value
     owner = getattr(value, "__self__", None) or getattr(value, "__objclass__", None)
     module = getattr(value, "__module__", None) or getattr(owner, "__module__", None)
-    name = getattr(value, "__qualname__", None) or getattr(value, "__name__", repr(type(value)))
+    name = str(getattr(value, "__qualname__", None) or getattr(value, "__name__", type(value).__name__))
     node.own = f"{type(value).__name__} {module} {name}".encode()
     walk.package(module if isinstance(module, str) else None)
     if isinstance(value, np.ufunc) and "(vectorized)" in name:
@@ -263,6 +277,7 @@ EXPLORERS.update(
         "generic": _explore_generic,
         "package function": _explore_package_function,
         "package": _explore_package,
+        "own": _explore_own,
         "c function": _explore_c_function,
         "compiled module": _explore_compiled_module,
         "module": _explore_module,

@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from sweepable.store import function_tables, index
-from sweepable.store.connections import uri
+from sweepable.store.connections import Connections, uri
 
 
 class StoredFunction(NamedTuple):
@@ -65,23 +65,27 @@ class Catalogue:
 
     Parameters
     ----------
-    connection : callable
-        Returns this thread's connection.
+    connections : Connections
+        To the index.
     """
 
-    def __init__(self, connection: Callable[[], sqlite3.Connection]) -> None:
-        self._connection = connection
+    def __init__(self, connections: Connections) -> None:
+        self._connections = connections
 
     def connection(self) -> sqlite3.Connection:
         """This thread's connection to the index, for reading; only the store writes."""
-        return self._connection()
+        return self._connections.get()
+
+    def _rows(self, query: str, *parameters: object) -> list[Any]:
+        with self._connections.reading() as c:
+            return c.execute(query, parameters).fetchall()
 
     def functions(self) -> list[StoredFunction]:
         """Every function that has been stored, in the order in which they came."""
         homes: dict[int, list[str]] = {}
-        for function, home in self.connection().execute("SELECT function, home FROM _homes ORDER BY function, home"):
+        for function, home in self._rows("SELECT function, home FROM _homes ORDER BY function, home"):
             homes.setdefault(function, []).append(home)
-        rows = self.connection().execute("SELECT id, name, identifier, table_name FROM _functions ORDER BY id")
+        rows = self._rows("SELECT id, name, identifier, table_name FROM _functions ORDER BY id")
         return [
             StoredFunction(id, name, identifier, table, tuple(homes.get(id, ())))
             for id, name, identifier, table in rows
@@ -97,26 +101,26 @@ class Catalogue:
         functions = [found for found in self.functions() if found.name == name]
         if version_digest is None and home is None:
             return functions[0] if functions else None
-        row = index.find_function(self.connection(), name, version_digest, home)
+        with self._connections.reading() as c:
+            row = index.find_function(c, name, version_digest, home)
         return next((found for found in functions if row is not None and found.id == row[0]), None)
 
     def columns(self, function_id: int) -> dict[tuple[str, str], str]:
         """The columns of a function's table: (``parameter``, ``output`` or ``upstream``; name) -> column."""
-        return function_tables.columns(self.connection(), function_id)
+        with self._connections.reading() as c:
+            return function_tables.columns(c, function_id)
 
     def routes(self, function_id: int) -> list[Route]:
         """Which upstream functions stand under which role and name of this function."""
-        rows = self.connection().execute(
+        rows = self._rows(
             "SELECT role, name, upstream_function FROM _routes WHERE downstream_function = ? ORDER BY role, name, 3",
-            (function_id,),
+            function_id,
         )
         return [Route(*row) for row in rows]
 
     def versions(self, function_id: int) -> list[StoredVersion]:
         """The versions of a function's code, in the order in which they came."""
-        rows = self.connection().execute(
-            "SELECT id, digest, created FROM _versions WHERE function = ? ORDER BY id", (function_id,)
-        )
+        rows = self._rows("SELECT id, digest, created FROM _versions WHERE function = ? ORDER BY id", function_id)
         return [StoredVersion(id, digest, at, partial(self.count_calls, id)) for id, digest, at in rows]
 
     def count_calls(self, version_id: int) -> int:
@@ -135,20 +139,20 @@ class Catalogue:
         return self._count(query, function_id, function_id, version_digest)
 
     def _count(self, query: str, *parameters: object) -> int:
-        return int(self.connection().execute(query, parameters).fetchone()[0])
+        return int(self._rows(query, *parameters)[0][0])
 
     def ancestries(self) -> dict[int, tuple[int, ...]]:
         """The interned sets of version ids that calls came from, at any distance."""
-        return {id: index.versions_in(text) for id, text in self.connection().execute("SELECT * FROM _ancestries")}
+        return {id: index.versions_in(text) for id, text in self._rows("SELECT * FROM _ancestries")}
 
     def environment(self, id: int) -> dict[str, str]:
         """What was recorded of the surroundings of a run."""
-        row = self.connection().execute("SELECT text FROM _environments WHERE id = ?", (id,)).fetchone()
-        return {} if row is None else dict(json.loads(row[0]))
+        rows = self._rows("SELECT text FROM _environments WHERE id = ?", id)
+        return dict(json.loads(rows[0][0])) if rows else {}
 
     def database(self) -> Any:
         """A `sqlite_utils.Database` on the index, for reading, with a connection of its own."""
         import sqlite_utils
 
-        path = self.connection().execute("PRAGMA database_list").fetchone()[2]
-        return sqlite_utils.Database(sqlite3.connect(f"{uri(path)}?mode=ro", uri=True))
+        self._connections.handle()  # which makes the index where there is none
+        return sqlite_utils.Database(sqlite3.connect(f"{uri(self._connections.index)}?mode=ro", uri=True))

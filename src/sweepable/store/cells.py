@@ -247,7 +247,7 @@ def _parse_timedelta(text: str) -> object:
     return np.timedelta64(int(nanoseconds), "ns")
 
 
-_WORDS: dict[bytes, object] = {b"True": True, b"False": False, b"nan": math.nan, b"NaT": np.datetime64("NaT")}
+_WORDS: dict[bytes, object] = {b"True": True, b"False": False, b"nan": math.nan, b"NaT": np.datetime64("NaT", "ns")}
 _PARSERS: dict[str, Callable[[str], object]] = {
     "int": lambda text: int(text, 0),
     "str": ast.literal_eval,

@@ -89,9 +89,11 @@ class Externals:
         self._keep = keep
         self._room = ROW
 
-    def encoded(self, value: object, *, limit: int | None = None, parts: Sequence[object] = ()) -> External | None:
+    def encoded(
+        self, value: object, *, limit: int | None = None, parts: Sequence[object] = (), codec: str | None = None
+    ) -> External | None:
         """`value` as an `External`; None where it takes more than `limit` bytes."""
-        codec, chunks = encode_value(value, limit=limit, parts=parts)
+        codec, chunks = encode_value(value, limit=limit, parts=parts, codec=codec)
         size = sum(len(chunk) for chunk in chunks)
         if limit is not None and (size > limit or not chunks):
             return None
@@ -105,9 +107,11 @@ class Externals:
         return External(codec, size, type_name(value), shape, dtype, inline, digest)
 
 
-def encode_value(value: object, *, limit: int | None = None, parts: Sequence[object] = ()) -> tuple[str, list[Buffer]]:
+def encode_value(
+    value: object, *, limit: int | None = None, parts: Sequence[object] = (), codec: str | None = None
+) -> tuple[str, list[Buffer]]:
     """The codec for a value that is not plain, and its bytes in chunks (none at all when beyond `limit`)."""
-    if npy.accepts(value) and not parts:
+    if codec != "pickle" and npy.accepts(value) and not parts:
         assert isinstance(value, np.ndarray)
         if limit is not None and value.nbytes > limit:
             return "npy", []

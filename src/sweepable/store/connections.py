@@ -8,6 +8,7 @@ import sqlite3
 import threading
 import weakref
 from collections.abc import Callable, Iterator
+from typing import Any
 
 from sweepable.errors import StoreError, StoreFormatError
 from sweepable.store import files
@@ -29,6 +30,11 @@ class Handle:
 
     def __init__(self, connection: sqlite3.Connection, write_lock: int | None, blob_lock: int | None) -> None:
         self.connection = connection
+        #: Held while SQLite is at work on the connection: nobody forks in between.
+        self.gate = threading.RLock()
+        #: Whether others were given the connection, who use it outside the gate.
+        self.given_out = False
+        self.thread = threading.get_ident()
         self._locks = [descriptor for descriptor in (write_lock, blob_lock) if descriptor is not None]
         self.write_lock = write_lock
         self.blob_lock = blob_lock
@@ -46,6 +52,19 @@ class Handle:
         except (StoreError, OSError, sqlite3.Error):
             _keep_for_ever(self.connection)
         self._close_locks()
+
+    def close_in_child(self) -> None:
+        """In a forked child: close what was inherited, if SQLite was not at work on it.
+
+        SQLite takes the locks of inherited connections for its own, and would neither take real ones nor see that
+        nobody holds them. Closing them here writes nothing: the parent's lock on the index is in the way.
+        """
+        idle = self.thread == threading.get_ident() or not self.given_out
+        if self._open and idle and self.gate.acquire(blocking=False):
+            self._open = False
+            self.connection.close()
+            self._close_locks()
+        self.abandon()
 
     def abandon(self) -> None:
         """Let go of a connection that is not ours to close."""
@@ -91,7 +110,7 @@ class Connections:
         self.index = os.path.join(folder, "index.db")
         self._prepare = prepare
         self._local = threading.local()
-        self._opening = threading.Lock()
+        self._opening = threading.RLock()
         self._handles: weakref.WeakSet[Handle] = weakref.WeakSet()
         self._known: tuple[int, int] | None = None
         self._read_only: bool | None = None
@@ -104,8 +123,23 @@ class Connections:
         return bool(self._read_only)
 
     def get(self) -> sqlite3.Connection:
-        """This thread's connection."""
-        return self.handle().connection
+        """This thread's connection, for reading by others."""
+        handle = self.handle()
+        handle.given_out = True
+        return handle.connection
+
+    @contextlib.contextmanager
+    def reading(self) -> Iterator[sqlite3.Connection]:
+        """This thread's connection, for reading within a block; nobody forks meanwhile."""
+        handle = self.handle()
+        with handle.gate:
+            yield handle.connection
+
+    def one(self, query: str, parameters: tuple[object, ...]) -> Any:
+        """The first row of a query; None for none."""
+        handle = self.handle()
+        with handle.gate:
+            return handle.connection.execute(query, parameters).fetchone()
 
     def handle(self) -> Handle:
         """This thread's connection and lock files."""
@@ -148,30 +182,20 @@ class Connections:
         return True
 
     def _open_to_write(self) -> Handle:
-        write_lock, blob_lock = self._open_locks()
-        try:
+        write_lock, blob_lock = _open_locks(self.folder)
+        with contextlib.ExitStack() as undo:
+            undo.callback(files.close, blob_lock)
+            undo.callback(files.close, write_lock)
             with locked(write_lock):
                 connection = self._connect_to_write()
-        except BaseException:
-            files.close(write_lock)
-            files.close(blob_lock)
-            raise
+                undo.callback(connection.close)
+            undo.pop_all()
         return Handle(connection, write_lock, blob_lock)
-
-    def _open_locks(self) -> tuple[int, int]:
-        folder = os.path.join(self.folder, "locks")
-        files.make_folder(folder)
-        write_lock = files.open_lock(os.path.join(folder, "write"))
-        try:
-            return write_lock, files.open_lock(os.path.join(folder, "blobs"))
-        except BaseException:
-            files.close(write_lock)
-            raise
 
     def _connect_to_write(self) -> sqlite3.Connection:
         first = self._known is None
         if first:
-            self._make_files()
+            _make_files(self.folder, self.index)
         connection = self._connect(f"{uri(self.index)}?mode=rw")
         try:
             if first:
@@ -181,16 +205,6 @@ class Connections:
             connection.close()
             raise
         return connection
-
-    def _make_files(self) -> None:
-        # Made by us and not by SQLite, so that its mode is right from the beginning: SQLite copies it to its -wal.
-        descriptor = files.create(self.index)
-        if descriptor is not None:
-            files.close(descriptor)
-        ignore = os.path.join(self.folder, ".gitignore")
-        if not files.exists(ignore):
-            with contextlib.suppress(FileExistsError):
-                files.write_new(ignore, [b"*\n"])
 
     def _open_to_read(self) -> Handle:
         connection = self._connect_to_read()
@@ -205,12 +219,9 @@ class Connections:
 
     def _connect_to_read(self) -> sqlite3.Connection:
         readable = f"{uri(self.index)}?mode=ro"
-        connection = self._connect(readable)
         try:
-            connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
-            return connection
+            return self._connect(readable)
         except sqlite3.OperationalError as error:
-            connection.close()
             log = files.stamp_of(self.index + "-wal")
             if log is not None and log.size:
                 # Its newest rows are in the log, which cannot be read here; without them nothing would be right.
@@ -224,6 +235,7 @@ class Connections:
         try:
             for pragma in _PRAGMAS:
                 connection.execute(pragma)
+            connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
         except BaseException:
             connection.close()
             raise
@@ -237,7 +249,7 @@ class Connections:
         handle = self.handle()
         if handle.write_lock is None:
             raise StoreError(f"the store {self.folder} is read-only")
-        with locked(handle.write_lock):
+        with locked(handle.write_lock), handle.gate:
             connection = handle.connection
             connection.execute("BEGIN IMMEDIATE")
             try:
@@ -273,11 +285,25 @@ class Connections:
                 handle.abandon()
         self._forget()
 
+    def before_fork(self) -> Callable[[], None]:
+        """Wait until no thread is amid a transaction; returns what lets them go on."""
+        gates = [self._opening]
+        gates[0].acquire()
+        for gate in [handle.gate for handle in list(self._handles)]:
+            if gate.acquire(timeout=PATIENCE):
+                gates.append(gate)
+
+        def go_on() -> None:
+            for gate in reversed(gates):
+                gate.release()
+
+        return go_on
+
     def forked(self) -> None:
-        """In a forked child: nothing that was inherited may be used, or closed."""
+        """In a forked child: nothing that was inherited is used."""
         for handle in list(self._handles):
-            handle.abandon()
-        self._opening = threading.Lock()
+            handle.close_in_child()
+        self._opening = threading.RLock()
         self._forget()
 
     def _forget(self) -> None:
@@ -292,3 +318,25 @@ WAY_OUT = "Use another folder: SWEEPABLE_STORE=/path, or sweepable.use(path)."
 def uri(path: str) -> str:
     """The ``file:`` URI of a path, to which ``?mode=ro`` may be added."""
     return "file:" + path.replace("%", "%25").replace("?", "%3f").replace("#", "%23")
+
+
+def _open_locks(store: str) -> tuple[int, int]:
+    folder = os.path.join(store, "locks")
+    files.make_folder(folder)
+    write_lock = files.open_lock(os.path.join(folder, "write"))
+    try:
+        return write_lock, files.open_lock(os.path.join(folder, "blobs"))
+    except BaseException:
+        files.close(write_lock)
+        raise
+
+
+def _make_files(folder: str, index: str) -> None:
+    # Made by us and not by SQLite, so that its mode is right from the beginning: SQLite copies it to its -wal.
+    descriptor = files.create(index)
+    if descriptor is not None:
+        files.close(descriptor)
+    ignore = os.path.join(folder, ".gitignore")
+    if not files.exists(ignore):
+        with contextlib.suppress(FileExistsError):
+            files.write_new(ignore, [b"*\n"])

@@ -9,7 +9,6 @@ import contextlib
 import errno
 import mmap
 import os
-import secrets
 import struct
 import sys
 from collections.abc import Iterable
@@ -122,7 +121,7 @@ def remove(path: str) -> None:
 
 def temporary_name() -> str:
     """A name that no other process or thread uses."""
-    return f"{os.getpid()}-{secrets.token_hex(8)}"
+    return f"{os.getpid()}-{os.urandom(8).hex()}"
 
 
 def open_read(path: str) -> int:

@@ -10,7 +10,7 @@ import sqlite3
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import NamedTuple, cast
+from typing import Any, NamedTuple, cast
 
 from blake3 import blake3
 
@@ -27,6 +27,7 @@ _ROW = (
 )
 BY_KEY = f"SELECT {_ROW} FROM _calls WHERE key = ?"
 BY_ID = f"SELECT {_ROW} FROM _calls WHERE id = ?"
+STAMP = "SELECT size, inode, mtime_ns, ctime_ns FROM _blobs WHERE digest = ? AND extension = ?"
 
 
 class Blob(NamedTuple):
@@ -153,7 +154,7 @@ def put(c: sqlite3.Connection, new: NewCall, prepared: Prepared, *, replace: boo
     call_id = _write_call(c, call_id, found, values, new)
     _write_lineage(c, call_id, function, new.upstream, upstream)
     write_blobs(c, call_id, prepared.blobs)
-    if new.status in ("done", "tainted"):
+    if new.status in ("done", "tainted", "unkept"):  # what came from an unkept call is found by its parameters
         known = function_tables.ensure_columns(c, function, table, prepared.cells)
         ids = {key: row[0] for key, row in upstream.items()}
         cells = {at: ids.get(str(cell)) if at[0] == "upstream" else cell for at, cell in prepared.cells.items()}
@@ -339,11 +340,8 @@ def write_stamp(c: sqlite3.Connection, digest: str, extension: str, stamp: Stamp
     )
 
 
-def read_stamp(c: sqlite3.Connection, digest: str, extension: str) -> Stamp | None:
-    """The stamp under which a blob was right; None where nobody has checked it."""
-    row = c.execute(
-        "SELECT size, inode, mtime_ns, ctime_ns FROM _blobs WHERE digest = ? AND extension = ?", (digest, extension)
-    ).fetchone()
+def stamp_of(row: Any) -> Stamp | None:
+    """The stamp of a row of `STAMP`; None where nobody has checked the blob."""
     return None if row is None or row[1] is None else Stamp(*row)
 
 

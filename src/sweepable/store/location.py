@@ -10,7 +10,8 @@ from sweepable.store.store import Store, open_store
 
 _VARIABLE = "SWEEPABLE_STORE"
 _used: list[Store] = []
-_found: dict[int, Path] = {}
+_found: dict[int, Store] = {}
+_opened: dict[str, Store] = {}
 
 
 class Use:
@@ -72,21 +73,33 @@ def current_store(given: object = None) -> Store:
         A function's own ``store=``, which comes first.
     """
     if given is not None:
-        return given if isinstance(given, Store) else open_store(Path(os.fspath(given)).absolute())  # type: ignore[call-overload]
+        return given if isinstance(given, Store) else _named(os.fspath(given))  # type: ignore[call-overload]
     if _used:
         return _used[0]
     named = os.environ.get(_VARIABLE)
-    return open_store(named) if named else open_store(_of_project())
+    if named:
+        return _named(named)
+    return _of_project()
 
 
-def _of_project() -> Path:
+def _named(path: str) -> Store:
+    """The store in a folder; its path is resolved once, so that a program may change its working folder."""
+    store = _opened.get(path)
+    if store is None:
+        store = _opened[path] = open_store(path)
+    return store
+
+
+def _of_project() -> Store:
     """``.sweepable`` beside the nearest ``pyproject.toml`` or ``.git`` above, else in the working folder.
 
     Found once per process: a program that changes its working folder goes on with the store it began with.
     """
     process = os.getpid()
-    if process not in _found:
+    store = _found.get(process)
+    if store is None:
         here = Path.cwd()
-        marked = (folder for folder in (here, *here.parents) if any((folder / m).exists() for m in ("pyproject.toml", ".git")))
-        _found[process] = next(marked, here) / ".sweepable"
-    return _found[process]
+        marks = ("pyproject.toml", ".git")
+        marked = (folder for folder in (here, *here.parents) if any((folder / mark).exists() for mark in marks))
+        store = _found[process] = open_store(next(marked, here) / ".sweepable")
+    return store

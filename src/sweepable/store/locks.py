@@ -141,6 +141,12 @@ class KeyLocks:
             _log.warning("calls are not locked between processes: %s", error)
             return True
 
+    def before_fork(self) -> Callable[[], None]:
+        """Wait until no thread is amid taking a lock; returns what lets them go on."""
+        changed = self._changed
+        changed.acquire()
+        return changed.release
+
     def forked(self) -> None:
         """In a forked child: the locks are the parent's, and must not outlive it here."""
         self.close()

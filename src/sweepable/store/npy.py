@@ -25,8 +25,12 @@ def _can_say(dtype: np.dtype[Any]) -> bool:
         return dtype.metadata is None
     if dtype.hasobject or dtype.kind not in "mMSUV" or _has_metadata(dtype):
         return False
-    again = np.lib.format.descr_to_dtype(np.lib.format.dtype_to_descr(dtype))
-    return bool(again == dtype and again.type is dtype.type and again.isalignedstruct == dtype.isalignedstruct)
+    description = np.lib.format.dtype_to_descr(dtype)
+    again = np.lib.format.descr_to_dtype(description)
+    # Names of fields in other letters need a later version of the file format.
+    return str(description).isascii() and bool(
+        again == dtype and again.type is dtype.type and again.isalignedstruct == dtype.isalignedstruct
+    )
 
 
 def _has_metadata(dtype: np.dtype[Any]) -> bool:

@@ -15,6 +15,8 @@ import types
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from sweepable.errors import SweepableError
 from sweepable.store.files import Buffer
 from sweepable.store.plain import Malformed
@@ -25,6 +27,8 @@ _PART = struct.Struct("<QB")  # bytes of a buffer, whether it is read-only
 _PAGE = 4096
 #: Smaller buffers stay in the pickle: a page for each would be mostly air.
 _BESIDE = 32 * 1024
+#: Integers that NumPy pickles as their twins of the same size.
+_TWINS = {np.longlong, np.ulonglong} - {np.int64, np.uint64}
 _COPY_LIMIT = 256 * 1024
 _MAIN = ("__main__", "__mp_main__")
 
@@ -149,9 +153,9 @@ def _container(data: bytes, buffers: list[memoryview], align: int) -> list[Buffe
 
 
 def _reduce_main(found: Any) -> tuple[Any, ...] | None:
-    """How a class or function of ``__main__``, or one made inside a function, is written: None for all others."""
+    """How classes and functions of ``__main__``, or made inside functions, are written: None for all else."""
     if not isinstance(found, (type, types.FunctionType)):
-        return None
+        return (type(found), (int(found),)) if type(found) in _TWINS else None
     name = found.__qualname__
     if found.__module__ not in _MAIN and "<locals>" not in name:
         return None
@@ -177,9 +181,17 @@ def _copy_by_value(found: object, *, needed: bool) -> bytes:
     return file.getvalue()
 
 
+def _reduce(found: Any) -> tuple[Any, ...] | None:
+    """How the few kinds of objects are written that pickle would write otherwise: None for all others."""
+    if type(found) is np.ndarray and found.dtype.kind in "mM" and found.nbytes >= _BESIDE:
+        # NumPy lends no buffer of dates: pickle would copy them into its stream, and out of it at each load.
+        return restore_dates, (found.view(np.int64), found.dtype)
+    return _reduce_main(found)
+
+
 class _PlainPickler(pickle.Pickler):
     def reducer_override(self, found: Any) -> Any:
-        reduced = _reduce_main(found)
+        reduced = _reduce(found)
         return NotImplemented if reduced is None else reduced
 
 
@@ -188,7 +200,10 @@ def _cloud_pickler() -> type[pickle.Pickler]:
 
     class CloudPickler(cloudpickle.Pickler):  # type: ignore[misc]
         def reducer_override(self, found: Any) -> Any:
-            reduced = _reduce_main(found)
+            if isinstance(found, (io.TextIOWrapper, memoryview)):
+                # cloudpickle would make text in memory of the one, and bytes of the other
+                raise pickle.PicklingError(f"a {type(found).__name__} would not come back as one")
+            reduced = _reduce(found)
             return super().reducer_override(found) if reduced is None else reduced
 
     return CloudPickler
@@ -242,6 +257,11 @@ def named_in_main(name: str) -> object | None:
     for part in name.split("."):
         found = getattr(found, part, None)
     return found
+
+
+def restore_dates(ticks: Any, dtype: Any) -> Any:
+    """An array of datetime64 or timedelta64 over the memory of its ticks."""
+    return ticks.view(dtype)
 
 
 _copies: dict[bytes, object] = {}

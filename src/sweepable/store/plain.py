@@ -17,7 +17,8 @@ import numpy as np
 #: The most bytes that one plain value may take, unless the caller says otherwise.
 LIMIT = 4096
 _DEPTH = 48
-_SCALAR_TYPE = re.compile(r"[<>|][biufcmM][0-9]{1,2}(\[[0-9A-Za-z/]{1,12}\])?")
+# Not long doubles: of their sixteen bytes, six are whatever was in memory.
+_SCALAR_TYPE = re.compile(r"[<>|](?:[biufmM][1248]|c8|c16)(\[[0-9A-Za-z/]{1,12}\])?")
 
 
 class NotPlain(Exception):

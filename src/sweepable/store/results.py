@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import operator
 from collections.abc import Callable
 from typing import Any, cast
@@ -35,7 +36,9 @@ LoadExternal = Callable[[External, tuple[object, ...]], object]
 def encode_outputs(outputs: Outputs, externals: Externals) -> bytes:
     """The result of a call: the value itself where it is plain, with its outputs in place."""
     names, kind, whole = outputs.layout.names, outputs.layout.kind, outputs.whole
-    leaves = {name: _leaf(name, value, externals) for name, value in zip(names, outputs.values, strict=True)}
+    chosen = outputs.codecs or (None,) * len(names)
+    parts = zip(names, outputs.values, chosen, strict=True)
+    leaves = {name: _leaf(name, value, externals, codec) for name, value, codec in parts}
     if kind == "value":
         return leaves[names[0]]
     if kind == "tuple" and type(whole) is tuple:
@@ -51,13 +54,12 @@ def _is_plain_mapping(whole: dict[Any, Any], names: tuple[str, ...]) -> bool:
     return set(whole) == set(names) and all(type(key) is str for key in whole)
 
 
-def _leaf(name: str, value: object, externals: Externals) -> bytes:
+def _leaf(name: str, value: object, externals: Externals, codec: str | None) -> bytes:
+    if codec is None:
+        with contextlib.suppress(NotPlain):
+            return plain.encode(value)
     try:
-        return plain.encode(value)
-    except NotPlain:
-        pass
-    try:
-        found = externals.encoded(value)
+        found = externals.encoded(value, codec=codec)
     except CannotEncode as error:
         raise CannotEncode(f"its output {name} is {error.reason}") from error
     assert found is not None

@@ -1,0 +1,94 @@
+"""Why a call hits or misses: whether it is stored and, if not, what has changed since the latest stored code."""
+
+from __future__ import annotations
+
+import datetime as dt
+import difflib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sweepable.call import Call
+from sweepable.model import CodeNode, StoredCall
+from sweepable.store.store import Store, StoredFunction
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """Why a call hits or misses; prints as text."""
+
+    hit: bool
+    text: str
+
+    def __repr__(self) -> str:
+        return self.text
+
+
+def explain(call: Call) -> Explanation:
+    """Say whether `call` is stored, and if not, what its code was when results were last stored."""
+    store = call.store()
+    row = store.fetch(call.key)
+    if row is not None and row.status == "done":
+        return Explanation(True, f"hit: {call.title()} ran {_when(row)} for {row.seconds:.3g} s{_untracked(call)}")
+    lines = [f"miss: {call.title()} is not stored", *_status(row), *_code(call, store)]
+    return Explanation(False, "\n".join(lines) + _untracked(call))
+
+
+def _when(row: StoredCall) -> str:
+    return f"on {dt.datetime.fromtimestamp(row.started):%Y-%m-%d %H:%M}"
+
+
+def _status(row: StoredCall | None) -> Iterator[str]:
+    if row is not None:
+        yield f"  a run of it {_when(row)} is kept as {row.status}, which is never served"
+
+
+def _untracked(call: Call) -> str:
+    return "".join(f"\n  not followed: {sentence}" for sentence in call.version.untracked)
+
+
+def _code(call: Call, store: Store) -> Iterator[str]:
+    function = store.find_function(call.callee.name, call.version.digest, call.callee.facts.home)
+    if function is None:
+        yield f"  no call of {call.callee.name} is stored"
+        return
+    versions = store.versions(function.id)
+    if any(version.digest == call.version.digest and version.calls for version in versions):
+        yield "  its code is that of stored calls, so its arguments or what is upstream of it are other ones"
+        return
+    if versions:
+        yield f"  {versions[-1].calls} calls are stored under other code, of {dt.datetime.fromtimestamp(versions[-1].created):%Y-%m-%d %H:%M}:"
+        yield from _differences(_manifest(store, function, versions[-1].id), call.version.nodes)
+
+
+def _manifest(store: Store, function: StoredFunction, version: int) -> list[Mapping[str, Any]]:
+    query = "SELECT manifest FROM _versions WHERE id = ? AND function = ?"
+    return list(json.loads(store.connection().execute(query, (version, function.id)).fetchone()[0]))
+
+
+def _differences(before: list[Mapping[str, Any]], now: tuple[CodeNode, ...]) -> Iterator[str]:
+    """What was changed, removed and added, by the name under which it is reached."""
+    old = {_name(node["names"], place): node for place, node in enumerate(before)}
+    new = {_name(node.names, place): node for place, node in enumerate(now)}
+    changed = [name for name in new if name in old and old[name]["digest"] != new[name].digest]
+    for name in changed:
+        yield from _difference(name, new[name], str(old[name]["summary"]))
+    yield from (f"  {name}: added" for name in new if name not in old)
+    yield from (f"  {name}: no longer used" for name in old if name not in new)
+    if not changed and old.keys() == new.keys():
+        yield "  what is reached is the same, in another order or by other paths"
+
+
+def _name(names: Any, place: int) -> str:
+    return "the function itself" if place == 0 else ", ".join(names)
+
+
+def _difference(name: str, node: CodeNode, before: str) -> Iterator[str]:
+    where = f" ({node.where})" if node.where else ""
+    if "\n" not in before + node.summary:
+        yield f"  {name}{where}: {before or '?'} -> {node.summary or '?'}"
+        return
+    yield f"  {name}{where}"
+    lines = difflib.unified_diff(before.splitlines(), node.summary.splitlines(), lineterm="", n=0)
+    yield from (f"    {line}" for line in lines if not line.startswith(("---", "+++", "@@")))

@@ -1,0 +1,342 @@
+"""One run of a function: the calls made inside it, what it changed that it depends on, and what is stored of it."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import inspect
+import logging
+import time
+import traceback
+from collections.abc import Iterator
+from contextvars import ContextVar
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from sweepable.call import Call
+from sweepable.callee import Callee, siblings
+from sweepable.environment import environment
+from sweepable.errors import (
+    NotKept,
+    OutputMismatch,
+    StaleResults,
+    TaintedCall,
+    UndigestibleError,
+    UntrackedCode,
+    UpstreamMismatch,
+)
+from sweepable.identity.code import describe
+from sweepable.identity.values import Encoder, is_frozen
+from sweepable.model import CodeVersion, Failure, NewCall, Outputs, Status, StoredCall, UpstreamCall
+from sweepable.notices import first, warn, warn_once
+from sweepable.record import Record, call_of
+from sweepable.store.codecs import CannotEncode
+from sweepable.store.store import Store
+
+_LOG = logging.getLogger("sweepable")
+#: What costs at most a needless run is left to `explain`.
+_ONLY_A_RUN = "counts by its byte code"
+_OURS = (str(Path(__file__).parent), "<sweepable", contextlib.__file__)
+
+
+# -- the calls made inside a run
+
+
+class Frame:
+    """A run in progress: collects the cached calls made inside."""
+
+    __slots__ = ("children", "store")
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self.children: list[UpstreamCall] = []
+
+
+#: The run in progress in this thread or task.
+FRAME: ContextVar[Frame | None] = ContextVar("sweepable_frame", default=None)
+
+
+def note(store: Store, call: Call) -> None:
+    """Tell the run in progress, if there is one, that this call was made inside it."""
+    frame = FRAME.get()
+    if frame is not None and frame.store is store:
+        frame.children.append(UpstreamCall(call.key, "nested", call.callee.identifier))
+
+
+@contextlib.contextmanager
+def within(frame: Frame | None) -> Iterator[None]:
+    """The time in which calls belong to `frame`; to no run at all, for None."""
+    token = FRAME.set(frame)
+    try:
+        yield
+    finally:
+        with contextlib.suppress(ValueError):  # a coroutine that is closed elsewhere than it ran
+            FRAME.reset(token)
+
+
+# -- the run
+
+
+class Obtained(NamedTuple):
+    """A call's value, with the row that it has or got."""
+
+    value: Any
+    stored: StoredCall | None
+    hit: bool
+    outputs: Outputs | None
+
+
+class Run:
+    """One run of a function: its frame and what has to be done before and after it."""
+
+    def __init__(self, call: Call, store: Store) -> None:
+        self.call = call
+        self.store = store
+        self.frame = Frame(store)
+        self.started = 0.0
+        self.seconds = 0.0
+        self._doubt: str | None = None
+
+    def doubt(self, record: Record, *, given: bool) -> None:
+        """Note that the run depends on a result that is not certainly that of its key.
+
+        Parameters
+        ----------
+        record : Record
+            Of an upstream call.
+        given : bool
+            The caller held it: what is not in the store may have been changed since.
+        """
+        status = call_of(record).status
+        if status == "tainted" or (given and status == "unkept"):
+            self._doubt = f"the result of an upstream call that is {status}, {record!r}"
+
+    @contextlib.contextmanager
+    def running(self) -> Iterator[None]:
+        """The time in which the user's function runs; what it raises is recorded and goes on unchanged."""
+        announce(self.call, self.store)
+        self.started, begun = time.time(), time.perf_counter()
+        try:
+            with within(self.frame):
+                yield
+        except Exception as error:
+            self.seconds = time.perf_counter() - begun
+            self._keep_failure(error)
+            raise
+        self.seconds = time.perf_counter() - begun
+
+    def finish(self, value: Any) -> Obtained:
+        """Store what the function returned; hand it on whether or not that works."""
+        changed = self._changed()
+        outputs, wrong = self.call.callee.declaration.take_apart(value)
+        stored = self._keep("tainted" if changed else "done", outputs)
+        self._warn_of_dependencies()
+        if changed:
+            self._warn_tainted(changed)
+        if wrong:
+            raise mismatch(self.call.callee, wrong, value)
+        return Obtained(value, stored, False, outputs)
+
+    # -- what it changed
+
+    def _changed(self) -> str | None:
+        """What the run depends on and does not stand for any more; None for nothing."""
+        return (
+            self._changed_argument()
+            or self._changed_code()
+            or (self._doubt and f"{self._name} was given {self._doubt}")
+        )
+
+    @property
+    def _name(self) -> str:
+        return self.call.callee.name
+
+    def _changed_argument(self) -> str | None:
+        call = self.call
+        given = {found.place for found in call.inputs}
+        for (index, name), before in zip(call.callee.counted, call.encoded, strict=True):
+            value = call.bound[index]
+            if index not in given and not is_frozen(value) and not _is_still(value, name, before):
+                return f"{self._name} changed its argument {name} while it ran"
+        return None
+
+    def _changed_code(self) -> str | None:
+        callee, before = self.call.callee, self.call.version
+        sentence = callee.changed_since_version()
+        now = callee.version()
+        # Another object of the same content is no change; a run inside this one may have looked before us.
+        if now is before or now.digest == before.digest:
+            return None
+        sentence = sentence or f"something that {self._name} depends on changed while it ran"
+        return f"{sentence} (if it does not change the result, leave it out with ignore_globals=[...])"
+
+    def _warn_tainted(self, changed: str) -> None:
+        message = f"{changed}. The result is returned and stored, but never served: the next such call runs again."
+        warn_once((TaintedCall, self._name, changed), message, TaintedCall)
+
+    def _warn_of_dependencies(self) -> None:
+        made = {child.key for child in self.frame.children}
+        for name, call in self.call.dependencies:
+            if call.key not in made:
+                message = (
+                    f"{self._name}: depends_on announces {call.title()}, but the run did not make this call. Its key "
+                    f"counts all the same. Call {name} with the shared parameters, or correct depends_on."
+                )
+                warn_once((UpstreamMismatch, self._name, name, self.call.version.digest), message, UpstreamMismatch)
+
+    # -- what is stored of it
+
+    def _upstream(self) -> tuple[UpstreamCall, ...]:
+        declared = {upstream.key for _, upstream in self.call.dependencies}
+        nested = [child for child in self.frame.children if child.key not in declared]
+        return tuple(dict.fromkeys([*self.call.lineage(), *nested]))
+
+    def _new_call(self, status: Status, outputs: Outputs | None = None, failure: Failure | None = None) -> NewCall:
+        call, upstream = self.call, self._upstream()
+        return new_call(call, status, self.started, self.seconds, outputs=outputs, failure=failure, upstream=upstream)
+
+    def _keep_failure(self, error: Exception) -> None:
+        if self.store.read_only:
+            return
+        try:
+            self.store.put(self._new_call("failed", failure=failure_of(error)))
+        except Exception:  # the user's exception is on its way, and says more
+            _LOG.warning("the failure of %s could not be stored", self.call.title(), exc_info=True)
+
+    def _keep(self, status: Status, outputs: Outputs) -> StoredCall | None:
+        if self.store.read_only:
+            message = f"{self._name}: results are returned but not kept: the store {self.store.path} is read-only"
+            warn_once((NotKept, self._name, self.store.path), message, NotKept)
+            return None
+        try:
+            new = self._new_call(status, outputs)
+            return self.store.put(new)
+        except CannotEncode as error:
+            stored, reason = self._keep_stub(new, str(error)), f"its result cannot be stored: {error}"
+        except Exception as error:  # the result is worth more than the reason why it cannot be kept
+            stored, reason = None, f"{type(error).__name__}: {error}"
+        warn(f"{self.call.title()} is returned but not kept: {reason}", NotKept)
+        return stored
+
+    def _keep_stub(self, new: NewCall, reason: str) -> StoredCall | None:
+        """A row without a result, so that the lineage of what is computed from it stays whole."""
+        try:
+            return self.store.put(replace(new, status="unkept", outputs=None, failure=Failure("NotKept", reason, "")))
+        except Exception:
+            _LOG.warning("the call %s could not be stored", self.call.title(), exc_info=True)
+            return None
+
+
+def _is_still(value: object, name: str, before: bytes) -> bool:
+    """Whether an argument has the content that it had, values that it keeps of its cached properties apart."""
+    try:
+        return Encoder(describe).encode(value, name) == before or _without_cached(value, name) == before
+    except UndigestibleError:
+        return False
+
+
+def _without_cached(value: object, name: str) -> bytes | None:
+    kind = type(value)
+    own = getattr(value, "__dict__", {})
+    plain = {
+        n: v for n, v in own.items() if not isinstance(inspect.getattr_static(kind, n, None), functools.cached_property)
+    }
+    if len(plain) == len(own) or kind.__new__ is not object.__new__:
+        return None
+    bare = object.__new__(kind)
+    bare.__dict__.update(plain)
+    return Encoder(describe).encode(bare, name)
+
+
+def mismatch(callee: Callee, wrong: str, value: object) -> OutputMismatch:
+    """The error for a value that does not conform to what is declared."""
+    return OutputMismatch(
+        f"{callee.name}: {wrong}. The value is stored, and it is in this error's .value; correct the declaration "
+        "(no call has to run again) or the function.",
+        value,
+    )
+
+
+def new_call(
+    call: Call,
+    status: Status,
+    started: float,
+    seconds: float,
+    *,
+    outputs: Outputs | None = None,
+    failure: Failure | None = None,
+    upstream: tuple[UpstreamCall, ...] = (),
+) -> NewCall:
+    """What the store is told about a call."""
+    return NewCall(
+        key=call.key,
+        function=call.callee.facts,
+        version=call.version,
+        status=status,
+        started=started,
+        seconds=seconds,
+        arguments=call.arguments(),
+        outputs=outputs,
+        failure=failure,
+        upstream=upstream,
+        environment=environment(call.version.packages),
+    )
+
+
+def failure_of(error: BaseException) -> Failure:
+    """An exception as the store keeps it: its traceback begins in the user's function."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_frame.f_code.co_filename.startswith(_OURS):
+        trace = trace.tb_next
+    text = "".join(traceback.format_exception(type(error), error, trace))
+    try:
+        message = str(error)
+    except Exception:
+        message = "its message cannot be read"
+    return Failure(type(error).__qualname__, message, text)
+
+
+# -- what is said once
+
+_quiet: ContextVar[bool] = ContextVar("sweepable_quiet", default=False)
+
+
+@contextlib.contextmanager
+def quietly() -> Iterator[None]:
+    """No word about older code or what could not be followed: a sweep has said it for all its workers."""
+    token = _quiet.set(True)
+    try:
+        yield
+    finally:
+        _quiet.reset(token)
+
+
+def announce(call: Call, store: Store) -> None:
+    """At the first run of a version: what could not be followed, and how many results are of older code."""
+    name = call.callee.name
+    if not first((announce, name, store.path, call.version.digest)) or _quiet.get():
+        return
+    for sentence in call.version.untracked:
+        if _ONLY_A_RUN not in sentence:
+            warn_once((UntrackedCode, name, sentence), f"{name}: {sentence}", UntrackedCode)
+    older = stale_count(call.callee, call.version, store)
+    if older:
+        warn(
+            f"{name}: {older} stored result{'s are' if older > 1 else ' is'} of older code and not used; "
+            f"{name}.explain() tells what changed.",
+            StaleResults,
+        )
+
+
+def stale_count(callee: Callee, version: CodeVersion, store: Store) -> int:
+    """How many results the function has under older code, if it has none yet under this."""
+    function = store.find_function(callee.name, version.digest, callee.facts.home)
+    versions = store.versions(function.id) if function is not None else []
+    if function is None or any(known.digest == version.digest for known in versions):
+        return 0
+    # What a factory makes beside this one, of the same name, is not older code.
+    living = {other.version().digest for other in siblings(callee)}
+    if all(known.digest in living for known in versions):
+        return 0
+    return store.stale_count(function.id, version.digest)

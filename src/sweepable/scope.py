@@ -1,0 +1,95 @@
+"""Which code counts in a query: the versions that the code has now, of a function and of all that is upstream of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from sweepable.callee import Callee, known
+from sweepable.errors import StaleResults
+from sweepable.notices import first, warn
+from sweepable.store.store import Store, StoredFunction
+
+_UPSTREAM = (
+    "WITH RECURSIVE above(id) AS (VALUES (?) UNION "
+    "SELECT r.upstream_function FROM above JOIN _routes AS r ON r.downstream_function = above.id) "
+    "SELECT id, EXISTS (SELECT 1 FROM _routes AS r WHERE r.upstream_function = above.id AND r.role = 'nested' "
+    "AND r.downstream_function IN (SELECT id FROM above)) FROM above"
+)
+_NEWEST = "SELECT version FROM _calls WHERE function = ? AND status = 'done' ORDER BY id DESC LIMIT 1"
+
+
+class Scope(NamedTuple):
+    """The code that counts."""
+
+    #: Function -> its versions that count; for the function itself and what is upstream of it in any stored call.
+    versions: dict[int, tuple[int, ...]]
+    #: The sets of ancestor versions in which every one counts.
+    ancestries: tuple[int, ...]
+
+    def sql(self, function: int) -> str:
+        """The condition on a row ``c`` of ``_calls``."""
+        versions = ", ".join(map(str, self.versions[function]))
+        return f"c.version IN ({versions}) AND c.ancestry IN ({', '.join(map(str, self.ancestries))})"
+
+
+def scope_of(store: Store, function: StoredFunction, callee: Callee | None) -> Scope:
+    """The code of `function` and of what is upstream of it, as it is now.
+
+    Where the code is not in this process, the newest stored version counts.
+    """
+    declared = _declared(callee)
+    functions = {known.id: known for known in store.functions()}
+    versions: dict[int, tuple[int, ...]] = {}
+    for number, nested in store.connection().execute(_UPSTREAM, (function.id,)).fetchall():
+        name = functions[number].name
+        callees = list(declared.get(name, ()))
+        if nested or not callees:  # a body calls what its globals hold now; a default is the object that it is
+            callees += known(name)
+        if callee is not None and number == function.id:
+            callees = [callee]
+        versions[number] = _current(store, number, callees)
+    counting = {version for found in versions.values() for version in found}
+    sets = store.ancestries().items()
+    return Scope(versions, (0, *(number for number, found in sets if counting.issuperset(found))))
+
+
+def _declared(callee: Callee | None) -> dict[str, list[Callee]]:
+    """The functions upstream by declaration: the very objects that `callee` would call, by name."""
+    queue = [callee] if callee is not None else []
+    found: dict[str, list[Callee]] = {}
+    for current in queue:
+        for upstream in upstream_callees(current):
+            if upstream not in queue:
+                queue.append(upstream)
+                found.setdefault(upstream.name, []).append(upstream)
+    return found
+
+
+def upstream_callees(callee: Callee) -> Iterator[Callee]:
+    """The functions that stand directly upstream of one by its declarations."""
+    yield from (upstream.callee for upstream in callee.upstreams.values())
+    yield from (dependency.callee for dependency in callee.dependencies)
+
+
+def _current(store: Store, function: int, callees: list[Callee]) -> tuple[int, ...]:
+    if not callees:
+        row = store.connection().execute(_NEWEST, (function,)).fetchone()
+        return (row[0],) if row else ()
+    digests = {callee.version().digest for callee in callees}
+    return tuple(version.id for version in store.versions(function) if version.digest in digests)
+
+
+def tell_left_out(store: Store, function: StoredFunction, scope: Scope) -> None:
+    """Say once how many results of a function are left out, being of older code."""
+    condition = scope.sql(function.id)
+    if not first(("left out", str(store.path), function.id, condition)):
+        return
+    query = f"SELECT count(*) FROM _calls AS c WHERE c.function = ? AND c.status = 'done' AND NOT ({condition})"
+    (left_out,) = store.connection().execute(query, (function.id,)).fetchone()
+    if left_out:
+        warn(
+            f"{function.name}: {left_out} stored result{'s' if left_out > 1 else ''} of older code, its own or "
+            f'upstream, left out; {function.identifier}.select(version="any") sees all',
+            StaleResults,
+        )

@@ -1,0 +1,177 @@
+"""From a call to its value or Record: what is stored is read, what is missing runs once among all who ask."""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+import time
+from collections.abc import Callable
+from typing import Any, cast
+
+from sweepable.call import Call
+from sweepable.callee import Callee
+from sweepable.errors import DamagedError, SecurityWarning, TrustError
+from sweepable.model import StoredCall
+from sweepable.notices import warn_once
+from sweepable.record import Record, fresh, unload
+from sweepable.runs import FRAME, Obtained, Run, mismatch, note, within
+from sweepable.store.codecs import CannotEncode
+from sweepable.store.store import Store
+
+_LOG = logging.getLogger("sweepable")
+
+
+# -- what is stored
+
+
+def lookup(call: Call, store: Store) -> StoredCall | None:
+    """The stored call if it may be served."""
+    row = store.fetch(call.key)
+    return row if row is not None and row.status == "done" else None
+
+
+def load(call: Call, store: Store, row: StoredCall) -> tuple[Any] | None:
+    """The value of a stored call (in a tuple), or None if it has to be computed again."""
+    try:
+        value = store.value(row)
+        declared = store.layout(row.layout).declared
+    except DamagedError:
+        return None  # the store has put it aside and warned
+    except TrustError as error:
+        warn_once((TrustError, store.path), f"{call.callee.name}: {error} Such calls run again.", SecurityWarning)
+        return None
+    if declared != call.callee.declaration.text:
+        _redeclare(call.callee, store, row, value)
+    return (value,)
+
+
+def _redeclare(callee: Callee, store: Store, row: StoredCall, value: object) -> None:
+    """Hold a stored value against the declaration as it is now, which is another than when it was stored."""
+    outputs, wrong = callee.declaration.take_apart(value)
+    if wrong:
+        raise mismatch(callee, wrong, value)
+    if store.read_only:
+        return
+    try:
+        store.relayout(row, outputs)
+    except (OSError, sqlite3.Error, CannotEncode) as error:  # the value itself is as good as before
+        _LOG.warning("the outputs of a call of %s could not be given their new names: %s", callee.name, error)
+
+
+def peek(call: Call, store: Store) -> StoredCall | None:
+    """The stored call if it may be served, with its outputs named as they are declared now."""
+    row = lookup(call, store)
+    if row is None or store.layout(row.layout).declared == call.callee.declaration.text:
+        return row
+    return lookup(call, store) if load(call, store, row) is not None else None
+
+
+def obtain_stored(call: Call, store: Store) -> Obtained | None:
+    """The call's value if the store has it."""
+    row = lookup(call, store)
+    loaded = load(call, store, row) if row is not None else None
+    return Obtained(loaded[0], row, True, None) if loaded is not None else None
+
+
+# -- values
+
+
+def value_of(call: Call) -> Any:
+    """What the function returns for this call: from the store, or by running it."""
+    store = call.store()
+    row = store.fetch(call.key)
+    if row is not None and row.status == "done":
+        loaded = load(call, store, row)
+        if loaded is not None:
+            if FRAME.get() is not None:
+                note(store, call)
+            return loaded[0]
+    return obtain(call, looked=True).value
+
+
+def obtain(call: Call, *, looked: bool = False) -> Obtained:
+    """The call's value: from the store if it is there, else by running the function once among all who ask.
+
+    Parameters
+    ----------
+    call : Call
+        The call.
+    looked : bool, default False
+        The caller has just looked, and it was not there.
+    """
+    if call.callee.is_async:
+        return run_async(call)
+    store = call.store()
+    found = (None if looked else obtain_stored(call, store)) or _run_once(call, store)
+    note(store, call)
+    return found
+
+
+#: Runs a call of an ``async def`` function to its end; `sweepable.coroutines`, which stands above, puts itself here.
+run_async: Callable[[Call], Obtained] = cast("Any", None)
+
+
+def _run_once(call: Call, store: Store) -> Obtained:
+    run = Run(call, store)
+    bound = with_upstream(run)
+    with store.hold(call.key, who=call.title()):
+        found = obtain_stored(call, store)  # somebody else may have run it meanwhile
+        if found is not None:
+            return found
+        with run.running():
+            value = call.callee.binder.invoke(call.callee.function, bound)
+        return run.finish(value)
+
+
+def with_upstream(run: Run) -> tuple[object, ...]:
+    """The bound arguments with Records and outputs in the place of upstream calls, run if they have to be."""
+    call = run.call
+    for _, source in call.held:
+        if isinstance(source, Record):
+            unload(source)
+            run.doubt(source, given=True)
+    if not call.inputs:
+        return call.bound
+    bound = list(call.bound)
+    with within(None):  # they are upstream of this call, not made inside of what calls it
+        for found in call.inputs:
+            given = isinstance(found.source, Record)
+            record = fresh(found.source) if isinstance(found.source, Record) else record_of(found.source)
+            run.doubt(record, given=given)
+            bound[found.place] = record if found.field is None else record[found.field]
+    return tuple(bound)
+
+
+# -- Records
+
+
+def record_of(call: Call) -> Record:
+    """The Record of a call; runs it if it has to. No output of a stored call is loaded."""
+    store = call.store()
+    row = peek(call, store)
+    if row is not None:
+        note(store, call)
+        return Record(store, row, again=_again(call))
+    found = obtain(call, looked=True)
+    if found.stored is not None and found.stored.status in ("done", "tainted"):
+        return Record(store, found.stored, again=_again(call))
+    loaded = dict(zip(found.outputs.layout.names, found.outputs.values, strict=True)) if found.outputs else {}
+    return Record(store, found.stored or _unstored(call), loaded)
+
+
+def ensure(call: Call) -> bool:
+    """Make sure that the call is stored, loading nothing; whether that took running it."""
+    store = call.store()
+    if peek(call, store) is not None:
+        note(store, call)
+        return False
+    return not obtain(call, looked=True).hit
+
+
+def _unstored(call: Call) -> StoredCall:
+    """A row for a call that the store could not take at all: it exists in this process only."""
+    return StoredCall(0, call.key, 0, 0, 0, "unkept", time.time(), 0.0, 0, b"", None, None, 0)
+
+
+def _again(call: Call) -> Callable[[], StoredCall | None]:
+    return lambda: obtain(call).stored

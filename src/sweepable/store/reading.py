@@ -1,0 +1,203 @@
+"""The reading side of a store: calls by key, checked; values, outputs and arguments, loaded when asked for."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from sweepable.errors import DamagedData, DamagedError, StoreError, TrustError
+from sweepable.model import Argument, Failure, Layout, Status, StoredCall
+from sweepable.store import codecs, files, index, results, schema
+from sweepable.store.blobs import CHECKED, Blobs
+from sweepable.store.catalogue import Catalogue
+from sweepable.store.codecs import EXTENSIONS, External, OutputFacts
+from sweepable.store.connections import Connections
+from sweepable.store.files import Stamp
+
+_KEYS_AT_ONCE = 10_000
+
+
+class Reading(Catalogue):
+    """What can be read from a store.
+
+    Parameters
+    ----------
+    path : str
+        The folder; made, and the index opened, at first use.
+    trust : bool
+        Load pickles even where others could have written them.
+    """
+
+    def __init__(self, path: str, trust: bool) -> None:
+        self.path = Path(path)
+        self.trust = trust
+        super().__init__(Connections(path, lambda connection: schema.prepare(connection, path)))
+        self._blobs = Blobs(path)
+        self._unusable: set[str] = set()
+        self._read = results.loader(self._load)
+        self._forget()
+
+    def _forget(self) -> None:
+        self._layouts: dict[int, Layout] = {0: Layout("value", ())}
+        self._stamps: dict[tuple[str, str], Stamp] = {}
+        self._ours: bool | None = None
+
+    @property
+    def read_only(self) -> bool:
+        """Whether nothing can be written here: hits work, and what is computed is not kept."""
+        return self._connections.read_only
+
+    # -- reading calls
+
+    def fetch(self, key: str) -> StoredCall | None:
+        """The stored call of a key; a damaged row is put aside with a warning, and is not there.
+
+        Raises
+        ------
+        DamagedError
+            When the index itself cannot be read.
+        """
+        try:
+            row = self._connections.one(index.BY_KEY, (key,))
+        except sqlite3.DatabaseError as error:
+            row = self._after(error)
+        if row is None:
+            return None
+        return index.verified(row, key) or self._put_aside(key)
+
+    def fetch_id(self, id: int) -> StoredCall | None:
+        """The stored call of an id."""
+        try:
+            row = self._connections.one(index.BY_ID, (id,))
+        except sqlite3.DatabaseError as error:
+            row = self._after(error)
+        if row is None:
+            return None
+        return index.verified(row) or self._put_aside(id)
+
+    def _after(self, error: sqlite3.DatabaseError) -> Sequence[object]:
+        """A row whose text is no text is damaged, which its check will say; all else is beyond a row."""
+        if "decode" in str(error):
+            return [None] * 14
+        if isinstance(error, sqlite3.OperationalError):
+            raise error
+        raise DamagedError(
+            f"the index of the store {self.path} is damaged: {error}. Move the folder away, or use another one: "
+            "SWEEPABLE_STORE=/path, or sweepable.use(path)."
+        ) from error
+
+    def _put_aside(self, key: str | int) -> StoredCall | None:
+        call: StoredCall | None = None
+        if not self.read_only:
+            with self._connections.writing() as c:
+                found, call = index.find(c, key)
+                if found is not None and call is None:
+                    index.put_aside(c, found, key, "the check digest does not match")
+        if call is None:  # else another process has replaced it meanwhile
+            text = f"a damaged row of the store {self.path} was put aside: call {str(key)[:16]}"
+            warnings.warn(text, DamagedData, stacklevel=4)
+        return call
+
+    def statuses(self, keys: Sequence[str]) -> dict[str, tuple[int, Status]]:
+        """Id and status of those of many keys that are stored; their rows are not checked."""
+        query = "SELECT c.key, c.id, c.status FROM json_each(?) AS k JOIN _calls AS c ON c.key = k.value"
+        found: dict[str, tuple[int, Status]] = {}
+        for start in range(0, len(keys), _KEYS_AT_ONCE):
+            text = json.dumps(list(keys[start : start + _KEYS_AT_ONCE]))
+            found |= {key: (id, status) for key, id, status in self._rows(query, text)}
+        return found
+
+    def layout(self, id: int) -> Layout:
+        """How the outputs of a call make up its value."""
+        return self._layouts.get(id) or self._read_layout(id)
+
+    def _read_layout(self, id: int) -> Layout:
+        row = self._connections.one("SELECT text, check_digest FROM _layouts WHERE id = ?", (id,))
+        if row is None or index.layout_check(id, row[0]) != row[1]:
+            raise DamagedError(f"layout {id} of the store {self.path} is damaged")
+        kind, names, declared = json.loads(row[0])
+        self._layouts[id] = Layout(kind, tuple(names), declared)
+        return self._layouts[id]
+
+    # -- reading values
+
+    def value(self, call: StoredCall) -> object:
+        """What the call returned.
+
+        Raises
+        ------
+        DamagedError
+            When part of it is missing, is not what was written, or cannot be loaded any more. It was warned of, and
+            the next `put` of the call replaces it.
+        TrustError
+            When it contains a pickle that others could have written.
+        """
+        try:
+            return results.decode_whole(_result(call), self._read)
+        except DamagedError as error:
+            self._unusable.add(call.key)
+            warnings.warn(str(error), DamagedData, stacklevel=3)
+            raise
+
+    def output(self, call: StoredCall, name: str) -> object:
+        """One output of a call; no other is loaded. It raises what `value` does."""
+        try:
+            return results.decode_one(_result(call), self.layout(call.layout), name, self._load)
+        except DamagedError:
+            self._unusable.add(call.key)
+            raise
+
+    def output_facts(self, call: StoredCall) -> dict[str, OutputFacts]:
+        """Codec, size, type, shape and dtype of each output, without loading any."""
+        return results.facts(_result(call), self.layout(call.layout)) if call.result is not None else {}
+
+    def arguments(self, call: StoredCall) -> tuple[Argument, ...]:
+        """The arguments of a call, with a `Summary` for each value that was not kept or cannot be read."""
+        return results.decode_arguments(call.arguments, self._load)
+
+    def failure(self, call: StoredCall) -> Failure | None:
+        """The exception that a call raised."""
+        return None if call.error is None else results.decode_failure(call.error)
+
+    def _load(self, external: External, parts: tuple[object, ...]) -> object:
+        if external.codec == "pickle":
+            self._check_trust()
+        if external.inline is not None:
+            # An array is given memory of its own, which its owner may change.
+            buffer: Any = bytearray(external.inline) if external.codec == "npy" else external.inline
+        else:
+            buffer = self._open_blob(external)
+        return codecs.decode_value(external.codec, buffer, parts)
+
+    def _open_blob(self, external: External) -> Any:
+        place = external.digest, EXTENSIONS[external.codec]
+        known = None
+        if external.nbytes > CHECKED:
+            known = self._stamps.get(place) or index.stamp_of(self._connections.one(index.STAMP, place))
+        opened = self._blobs.open(*place, external.nbytes, known)
+        if external.nbytes > CHECKED:
+            self._stamps[place] = opened.stamp
+            if opened.stamp != known and not self.read_only:
+                with self._connections.writing() as c:
+                    index.write_stamp(c, *place, opened.stamp)
+        return opened.buffer
+
+    def _check_trust(self) -> None:
+        if self._ours is None:
+            paths = [str(self.path), self._connections.index]
+            self._ours = all(files.is_ours(path) for path in paths) and self._blobs.are_ours()
+        if not (self._ours or self.trust):
+            raise TrustError(
+                f"the store {self.path} belongs to, or can be written by, another user: its pickles, which can run any "
+                "code, are not loaded. Make it yours alone (chmod -R go-w), or open it with trust=True."
+            )
+
+
+def _result(call: StoredCall) -> bytes:
+    if call.result is None:
+        raise StoreError(f"the call {call.key[:16]} has no result: it is {call.status}")
+    return call.result

@@ -1,0 +1,216 @@
+"""The functions upstream of a function, as stored and as declared: the tree in which look-ups find their names."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from sweepable.callee import Callee
+from sweepable.lineage import ROLES
+from sweepable.names import Kind, Own, Step
+from sweepable.scope import Scope
+from sweepable.store.store import Route, Store, StoredFunction
+
+#: (``parameter``, ``output`` or ``upstream``; name) -> column of the function's table.
+Columns = dict[tuple[str, str], str]
+_LAYOUTS = "SELECT DISTINCT layout FROM _calls WHERE function = ? AND status IN ('done', 'tainted')"
+_ONE_CALL = "SELECT id FROM _calls WHERE function = ? AND version = ? LIMIT 1"
+_ONE_LINE = (
+    "SELECT 1 FROM _calls AS c JOIN _lineage AS l ON l.downstream = c.id JOIN _calls AS u ON u.id = l.upstream "
+    "WHERE c.function = ? AND c.version IN ({}) AND l.role = ? AND l.name = ? AND u.function = ? LIMIT 1"
+)
+
+
+class Shape(NamedTuple):
+    """What the calls of a function look like."""
+
+    own: Own
+    routes: tuple[Route, ...]
+    #: Whether there are calls under the code that counts.
+    has_calls: bool
+
+
+class Schema:
+    """What a store knows of its functions, read once per query.
+
+    Parameters
+    ----------
+    store : Store
+        The store.
+    scope : Scope or None
+        The code that counts: names that only other code had are not seen. None: all code counts.
+    """
+
+    def __init__(self, store: Store, scope: Scope | None) -> None:
+        self.store = store
+        self.functions = {function.id: function for function in store.functions()}
+        self._scope = scope
+        self._columns: dict[int, Columns] = {}
+        self._shapes: dict[int, Shape] = {}
+        self._found: dict[Callee, StoredFunction | None] = {}
+
+    def columns(self, function: int) -> Columns:
+        """The columns of a function's table."""
+        if function not in self._columns:
+            self._columns[function] = self.store.columns(function)
+        return self._columns[function]
+
+    def find(self, callee: Callee) -> StoredFunction | None:
+        """The stored function that a cached function is; None if it never ran."""
+        if callee not in self._found:
+            found = self.store.find_function(callee.name, callee.version().digest, callee.facts.home)
+            self._found[callee] = found
+        return self._found[callee]
+
+    def shape(self, function: int) -> Shape:
+        """Names and upstream functions of a function under the code that counts."""
+        if function not in self._shapes:
+            self._shapes[function] = self._read_shape(function)
+        return self._shapes[function]
+
+    def _read_shape(self, function: int) -> Shape:
+        all_versions = [version.id for version in self.store.versions(function)]
+        counting = all_versions if self._scope is None else list(self._scope.versions.get(function, all_versions))
+        calls = [row[0] for version in counting for row in self._rows(_ONE_CALL, function, version)]
+        routes = self.store.routes(function)
+        if not calls or set(counting) == set(all_versions):
+            parameters = [name for kind, name in self.columns(function) if kind != "output"]
+            return Shape(Own(_once(parameters), self._outputs(function, all_versions)), _ordered(routes), bool(calls))
+        parameters = [name for number in calls for name in self._parameters(number)]
+        routes = [route for route in routes if self._is_made(function, counting, route)]
+        return Shape(Own(_once(parameters), self._outputs(function, counting)), _ordered(routes), True)
+
+    def _rows(self, query: str, *values: object) -> list[tuple[int]]:
+        return self.store.connection().execute(query, values).fetchall()
+
+    def _parameters(self, number: int) -> list[str]:
+        call = self.store.fetch_id(number)
+        return [argument.name for argument in self.store.arguments(call)] if call is not None else []
+
+    def _outputs(self, function: int, versions: list[int]) -> tuple[str, ...]:
+        query = f"{_LAYOUTS} AND version IN ({', '.join(map(str, versions))})"
+        layouts = self._rows(query, function)
+        return _once([name for (layout,) in layouts if layout for name in self.store.layout(layout).names])
+
+    def _is_made(self, function: int, versions: list[int], route: Route) -> bool:
+        query = _ONE_LINE.format(", ".join(map(str, versions)))
+        return bool(self._rows(query, function, route.role, route.name, route.function))
+
+
+def _once(names: list[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(names))
+
+
+def _ordered(routes: list[Route]) -> tuple[Route, ...]:
+    return tuple(sorted(routes, key=lambda route: ROLES.index(route.role)))
+
+
+class FunctionNode:
+    """A function at one place of a pipeline: a node in the sense of `sweepable.names`.
+
+    Parameters
+    ----------
+    schema : Schema
+        What is stored.
+    function : StoredFunction or None
+        The function as stored; None if it never ran.
+    callee : Callee or None
+        The function as this process has it; None where it has only the store, or all code counts.
+    step : tuple of FunctionNode, str and str, optional
+        The node downstream, and the role and name under which this one stands upstream of it.
+    """
+
+    def __init__(
+        self,
+        schema: Schema,
+        function: StoredFunction | None,
+        callee: Callee | None = None,
+        step: tuple[FunctionNode, str, str] | None = None,
+    ) -> None:
+        self.schema = schema
+        self.function = function
+        self.callee = callee
+        self.parent: FunctionNode | None = step[0] if step else None
+        self.role, self.name = step[1:] if step else ("", "")
+        self.path: tuple[str, ...] = (*self.parent.path, self.name) if self.parent else ()
+        self._chain: tuple[object, ...] = (*(self.parent._chain if self.parent else ()), self._which())
+        self._shape = schema.shape(function.id) if function else Shape(Own(), (), False)
+        self.columns: Columns = schema.columns(function.id) if function else {}
+        #: What to write after FROM.
+        self.table = quoted(function.table) if function else ""
+
+    def _which(self) -> object:
+        return self.function.id if self.function else self.callee
+
+    @property
+    def title(self) -> str:
+        """The name by which look-ups call the function."""
+        found = self.function or self.callee
+        return found.identifier if found else ""
+
+    def own(self) -> Own:
+        """Its parameters and outputs, as stored and as declared."""
+        if self.callee is None:
+            return self._shape.own
+        # Parameters are what the signature says now; outputs may be found by running only.
+        return Own(self.callee.parameters, _once([*self.callee.declaration.names, *self._shape.own.outputs]))
+
+    def steps(self) -> list[Step]:
+        """The functions upstream of it, in any stored call that counts or by declaration."""
+        declared = {(role, name): callee for role, name, callee in self._declared()}
+        found = [self._stored_step(route, declared.get((route.role, route.name))) for route in self._shape.routes]
+        stored = {(step.role, step.name, function_of(step.node)._which()) for step in found}
+        for (role, name), callee in declared.items():
+            function = self.schema.find(callee)
+            if function is None or (role, name, function.id) not in stored:
+                found.append(self._step(role, name, function, callee))
+        return sorted(found, key=lambda step: ROLES.index(step.role))
+
+    def _declared(self) -> Iterator[tuple[str, str, Callee]]:
+        if self.callee is not None:
+            for name, upstream in self.callee.upstreams.items():
+                yield "argument", name, upstream.callee
+            for dependency in self.callee.dependencies:
+                yield "depends_on", dependency.callee.identifier, dependency.callee
+
+    def _stored_step(self, route: Route, declared: Callee | None) -> Step:
+        known = self.schema.find(declared) if declared is not None else None
+        callee = declared if known is not None and known.id == route.function else None
+        return self._step(route.role, route.name, self.schema.functions[route.function], callee)
+
+    def _step(self, role: str, name: str, function: StoredFunction | None, callee: Callee | None) -> Step:
+        node = FunctionNode(self.schema, function, callee, (self, role, name))
+        return Step(name, node.title, node, role, node._which() in self._chain)
+
+    def identity(self) -> object:
+        """The way to it, and the function: under one name there may be several functions."""
+        return (self.parent.identity() if self.parent else None, self.role, self.name, self._which())
+
+    def column(self, kind: str, name: str) -> str | None:
+        """The quoted column of a name; kind is ``parameter``, ``output`` or ``upstream``."""
+        column = self.columns.get((kind, name))
+        return quoted(column) if column is not None else None
+
+    def takes_calls(self, parameter: str) -> bool:
+        """Whether a parameter was ever given an upstream call, or stands for one by default."""
+        is_declared = self.callee is not None and parameter in self.callee.upstreams
+        return is_declared or ("upstream", parameter) in self.columns
+
+    def has_run(self, kind: Kind, name: str) -> bool:
+        """Whether any stored call that counts has a parameter or output of this name."""
+        return name in (self._shape.own.parameters if kind == "parameter" else self._shape.own.outputs)
+
+    def may_have_more(self) -> bool:
+        """Whether it may have outputs that nobody knows yet: none are declared, and its code never ran."""
+        return self.callee is not None and not self.callee.declaration.names and not self._shape.has_calls
+
+
+def function_of(node: object) -> FunctionNode:
+    """A node of this tree, as such."""
+    assert isinstance(node, FunctionNode)
+    return node
+
+
+def quoted(name: str) -> str:
+    """An SQL identifier."""
+    return '"' + name.replace('"', '""') + '"'

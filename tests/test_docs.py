@@ -1,0 +1,45 @@
+"""The README's programs do what it says they do."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+import sweepable
+from running import RunScript
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+PYTHON = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+TEXT = re.findall(r"```text\n(.*?)```", README, re.DOTALL)
+
+
+def test_the_first_program_prints_what_the_readme_shows(run_script: RunScript) -> None:
+    """The output of its first and of its second run, in a process each, is the one printed there."""
+    assert run_script(PYTHON[0], name="experiment.py").stdout == TEXT[0]
+    assert run_script(None, name="experiment.py").stdout == TEXT[1]
+
+
+def test_every_other_program_runs(run_script: RunScript) -> None:
+    """All snippets run, one after the other, on top of the first program."""
+    files = {found[1]: block for block in PYTHON if (found := re.match(r"# (\w+\.py)\n", block))}
+    snippets = [block for block in PYTHON if block not in files.values()]
+    assert len(snippets) >= 5 and set(files) == {"experiment.py", "motor.py"}
+    program = "from experiment import *\nimport numpy as np, sweepable\n\nif __name__ == '__main__':\n"
+    body = "\n".join(snippets).replace("\n", "\n    ")
+    run_script(f"{program}    {body}\n    print(runs.counts)\n", files=files)
+
+
+@pytest.mark.parametrize("name", [name for name in sweepable.__all__ if name[0].islower()])
+def test_every_public_function_is_in_the_readme(name: str) -> None:
+    """Whoever reads the README has met each function."""
+    assert re.search(rf"\b{name}\b", README)
+
+
+def test_the_project_names_no_place_of_its_making() -> None:
+    """No file carries a path of a developer's machine."""
+    for path in [*ROOT.glob("*.md"), *ROOT.glob("src/**/*.py"), *ROOT.glob("tests/*.py"), *ROOT.glob("examples/**/*")]:
+        if path.is_file() and path.suffix in (".py", ".md", ".ipynb"):
+            assert not re.search("/(home|root|work)/", path.read_text(encoding="utf-8").replace(__file__, "")), path
