@@ -161,7 +161,7 @@ REFUSED: list[tuple[Any, str]] = [
     (functools.partial(numbers), "numbers is a generator function"),
     (Yields(), "Yields is a generator function"),
     (Gain, "a class; cache a function that makes"),
-    (classmethod(double), "write @classmethod above @sweepable.cache, not below"),
+    (classmethod(untyped(double)), "write @classmethod above @sweepable.cache, not below"),
     (staticmethod(double), "write @staticmethod above @sweepable.cache, not below"),
     (property(double), "write @property above @sweepable.cache, not below"),
     (3, "needs a function, got int 3"),
@@ -179,7 +179,7 @@ def test_what_cannot_be_cached_is_refused_with_the_way_out(function: Any, messag
 
 
 def test_any_other_callable_can_be_cached() -> None:
-    """Lambdas, partials, builtins, bound methods, callable instances and what lru_cache wraps, told apart by what they hold."""
+    """Lambdas, partials, builtins, bound methods, callable instances, what lru_cache wraps: told apart by what they hold."""
     first, second = sweepable.cache(lambda x: x + 1, name="first"), sweepable.cache(lambda x: x + 2, name="second")
     assert (first(1), second(1), first(1)) == (2, 3, 2)
     assert sweepable.cache(functools.partial(scaled, y=3))(2.0) == 6.0
@@ -187,7 +187,7 @@ def test_any_other_callable_can_be_cached() -> None:
     assert sweepable.cache(math.sqrt)(4.0) == 2.0
     gains = [sweepable.cache(Gain(k)) for k in (1.0, 3.0)]
     methods = [sweepable.cache(Gain(k).method) for k in (1.0, 3.0)]
-    assert [f(2.0) for f in (*gains, *methods, *gains)] == [2.0, 6.0] * 3
+    assert [f(2.0) for f in untyped((*gains, *methods, *gains))] == [2.0, 6.0] * 3
     assert sweepable.cache(functools.lru_cache(double))(2.0) == 4.0
     assert sweepable.cache(np.sum)(np.arange(4)) == 6
 
@@ -202,7 +202,9 @@ def test_a_compiled_function_is_cached_like_any_other() -> None:
 
 def test_what_a_partial_calls_gives_the_name() -> None:
     """A partial goes by the name of its function, a callable instance by that of its class."""
-    names = [sweepable.cache(f).__name__ for f in (functools.partial(double, x=1), Gain(2.0), functools.partial(Gain(1.0)))]
+    names = [
+        sweepable.cache(f).__name__ for f in (functools.partial(double, x=1), Gain(2.0), functools.partial(Gain(1.0)))
+    ]
     assert names == ["double", "Gain", "Gain"]
 
 
@@ -259,7 +261,10 @@ def test_a_wrapper_shows_what_it_wraps_and_is_called_as_it_is() -> None:
 def test_doctests_of_a_cached_function_are_found() -> None:
     """`doctest` sees the examples in the docstring of a function of a module."""
     found = doctest.DocTestFinder().find(sys.modules[__name__], "module")
-    assert {test.name: len(test.examples) for test in found if test.examples} == {"module.decorated": 1, "module.scaled": 1}
+    assert {test.name: len(test.examples) for test in found if test.examples} == {
+        "module.decorated": 1,
+        "module.scaled": 1,
+    }
 
 
 def test_copies_of_a_cached_function_are_itself() -> None:

@@ -101,7 +101,8 @@ def test_dates_have_an_order() -> None:
     east = dt.datetime(2026, 3, 1, 14, tzinfo=dt.timezone(dt.timedelta(hours=2)))
     stored(first, second, pd.Timestamp("2026-04-01"), dt.date(2026, 3, 2), dt.date(2025, 1, 1), east)
     assert found(x=pd.Timestamp(first)) == found(x=np.datetime64(first)) == [first]
-    assert found(x__gt=first) == [second, pd.Timestamp("2026-04-01"), east]
+    assert found(x__gt=first) == [second, pd.Timestamp("2026-04-01")]
+    assert found(x__gt=dt.datetime(2026, 1, 1, tzinfo=utc)) == [east]  # with and without a zone there is no order
     assert found(x__lte=np.datetime64(second)) == [first, second]
     assert found(x=dt.datetime(2026, 3, 1, 12, tzinfo=utc)) == [east]
     assert found(x__lt=dt.date(2026, 1, 1)) == [dt.date(2025, 1, 1)]
@@ -372,7 +373,7 @@ def test_dependencies_are_looked_through_before_and_after_the_first_run() -> Non
 
     for name in ("amplitude", "reference__amplitude", "ref_amp", "last"):
         assert tied.filter(**{name: 3.0}).count() == 0
-    with pytest.raises(UnknownName, match="did you mean 'reference__amplitude'"):
+    with pytest.warns(UnknownOutput, match="did you mean 'reference__amplitude'"):
         tied.filter(reference__amplitud=3.0)
     tied(3.0), tied(4.0)
     assert [rec.ref_amp for rec in tied.filter(reference__amplitude=3.0)] == [3.0]
@@ -402,11 +403,6 @@ def test_a_misspelled_look_up_is_an_error_and_never_all_rows(written: str, messa
     """Before and after the first run, in ``filter``, ``exclude`` and ``get``, where it is written."""
     if has_run:
         sweep_it()
-
-    @sweepable.cache
-    def never(up: Any = evaluate) -> float:
-        return 0.0
-
     ways: list[Callable[..., Any]] = [evaluate.filter, evaluate.select().exclude, evaluate.get, evaluate.get_or_none]
     for way in ways:
         with pytest.raises(UnknownName, match=message.replace("(", "\\(")):

@@ -26,7 +26,7 @@ from running import RunScript
 from storing import blob_files, gain, key_of, new_call, outputs_of, same
 from sweepable.errors import DamagedData, DamagedError, StoreError, TrustError
 from sweepable.model import Argument, Layout, Outputs, Status
-from sweepable.store import CannotEncode, Store, Summary, files, open_store
+from sweepable.store import CannotEncode, Store, Summary, files, index, open_store
 from test_codecs import ARRAYS, FRAME, PLAIN
 
 
@@ -567,3 +567,28 @@ def test_threads_share_a_store(store: Store) -> None:
         thread.join()
     assert not errors
     assert store.connection().execute("SELECT count(*) FROM sim").fetchone() == (80,)
+
+
+@pytest.mark.parametrize("fails", ["_write_lineage", "write_blobs", "_stored"])
+def test_a_transaction_that_came_to_nothing_leaves_nothing_remembered(
+    store: Store, monkeypatch: pytest.MonkeyPatch, fails: str
+) -> None:
+    """Ids that were made in a transaction that was rolled back are not used by the next one."""
+
+    def broken(*_: Any) -> None:
+        raise sqlite3.OperationalError("disk I/O error")
+
+    store.put(new_call("before", 1.0))
+    with monkeypatch.context() as patched:
+        patched.setattr(index, fails, broken)
+        with pytest.raises(sqlite3.OperationalError):
+            store.put(new_call("lost", {"x": 1.0}, source="def sim(gain): return {}", environment={"python": "4"}))
+    stored = store.put(new_call("kept", {"y": 2.0}, source="def sim(gain): return 2", environment={"python": "5"}))
+    after = store.put(new_call("lost", {"x": 1.0}, source="def sim(gain): return {}", environment={"python": "4"}))
+    assert again(store, "kept") == {"y": 2.0} and again(store, "lost") == {"x": 1.0}
+    assert (store.environment(stored.environment), store.environment(after.environment)) == (
+        {"python": "5"},
+        {"python": "4"},
+    )
+    assert store.layout(stored.layout).names == ("y",) and store.layout(after.layout).names == ("x",)
+    assert len({stored.version, after.version}) == 2

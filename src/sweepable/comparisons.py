@@ -15,6 +15,7 @@ from sweepable.store.cells import Cell, is_scalar, to_cell
 
 NAN = "x'6e616e'"  # how a cell holds NaN
 _BOOLS = "x'54727565', x'46616c7365'"
+_UTC = f"x'{b'+00:00'.hex()}'"
 _LARGE = 2**63
 #: What stands in a cell before its text, where the text has the order of the values.
 _ORDERED = ("datetime:", "date:", "time:")
@@ -32,11 +33,11 @@ TRUE = Condition("1")
 
 
 def joined(word: str, conditions: Sequence[Condition]) -> Condition:
-    """Conditions joined by `` AND `` or `` OR ``."""
+    """Conditions joined by `` AND `` or `` OR ``, or what rows are ordered by."""
     if len(conditions) == 1:
         return conditions[0]
-    sql = "(" + word.join(found.sql for found in conditions) + ")"
-    return Condition(sql, tuple(value for found in conditions for value in found.values))
+    sql = word.join(found.sql for found in conditions)
+    return Condition(sql if word == ", " else f"({sql})", tuple(value for found in conditions for value in found.values))
 
 
 def negated(found: Condition) -> Condition:
@@ -135,8 +136,10 @@ def _others(column: str, operator: str, cell: Cell, value: object) -> Condition:
         return Condition(f"({column} IN ({_BOOLS}) AND {column} {operator} ?)", (cell,))
     for kind in _ORDERED:
         if isinstance(cell, bytes) and cell.startswith(kind.encode()):
-            head = f"x'{kind.encode().hex()}'"
-            return Condition(f"(substr({column}, 1, {len(kind)}) = {head} AND {column} {operator} ?)", (cell,))
+            is_kind = f"substr({column}, 1, {len(kind)}) = x'{kind.encode().hex()}'"
+            # A moment in a time zone (they stand in UTC) and one in none have no order between them.
+            same = f"(substr({column}, -6) = {_UTC}) = {int(cell.endswith(b'+00:00'))}"
+            return Condition(f"({is_kind} AND {same} AND {column} {operator} ?)", (cell,))
     what = f"a {type(value).__name__}" if is_scalar(value) and not _is_large(cell) else f"{value!r}"
     raise SweepableError(f"{what:.60} has no order to look up by; use exact, ne or in")
 

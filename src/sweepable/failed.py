@@ -28,7 +28,7 @@ def with_rows(root: FunctionNode, function: int, keys: Sequence[str] | None) -> 
         for column in row:
             columns.setdefault(column, f"{column[0]} {len(columns)}")
     names = "".join(f", {quoted(name)}" for name in columns.values())
-    own = "".join(f", {quoted(name) if column in root.columns else 'NULL'}" for column, name in columns.items())
+    own = "".join(f", {'' if column in root.columns else 'NULL AS '}{quoted(name)}" for column, name in columns.items())
     temporary = quoted(f"failed {function}")
     connection.execute(f"DROP TABLE IF EXISTS temp.{temporary}")
     connection.execute(f"CREATE TEMP TABLE {temporary} (id INTEGER PRIMARY KEY{names})")

@@ -29,6 +29,8 @@ from sweepable.spaces.reading import is_query
 from sweepable.tree import FunctionNode, function_of
 from sweepable.upstream import Upstream, as_upstream
 
+#: SQLite joins 64 tables at most.
+_DEEPEST = 62
 _INFO = {
     "seconds": "c.seconds",
     "started": "c.started",
@@ -95,7 +97,7 @@ def _expect_unknown(root: FunctionNode, written: str) -> None:
         if _may_be_output(root, name):
             warn(
                 f"{root.title}: {written!r} is not known, unless it is an output of a function that has not run yet; "
-                f"nothing is found{did_you_mean(written, _choices(root))}",
+                f"nothing is found{did_you_mean(written, choices(root))}",
                 UnknownOutput,
             )
             return
@@ -109,10 +111,6 @@ def _expect_unknown(root: FunctionNode, written: str) -> None:
     if name == "info":
         raise UnknownName(f"{root.title}: info has no look-up {last!r}{did_you_mean(last, _INFO)}")
     raise unknown(root, written, root.title)
-
-
-def _choices(root: FunctionNode) -> list[str]:
-    return [*root.own().spelled(), *(step.name for step in root.steps())]
 
 
 def _may_be_output(root: FunctionNode, name: str) -> bool:
@@ -159,19 +157,28 @@ def _alias(depth: int) -> str:
 
 
 def _of_parent(node: FunctionNode, inner: Condition) -> Condition:
-    """`inner`, which speaks of the node's table, as a condition on the root's."""
+    """`inner`, which speaks of the node's table, as a condition on the root's row."""
     if node.parent is None:
         return inner
     if node.function is None:
         return FALSE
-    depth = len(node.path)
-    line, table, below = f"l{depth}", _alias(depth), _alias(depth - 1)
-    below_id = "c.id" if depth == 1 else f"{below}.id"
-    sql = (
-        f"EXISTS (SELECT 1 FROM _lineage AS {line} JOIN {node.table} AS {table} ON {table}.id = {line}.upstream "
-        f"WHERE {line}.downstream = {below_id} AND {line}.role = ? AND {line}.name = ? AND {inner.sql})"
-    )
-    return _of_parent(node.parent, Condition(sql, (node.role, node.name, *inner.values)))
+    way, where = _way(node)
+    return Condition(f"EXISTS (SELECT 1 FROM {way} WHERE {where.sql} AND {inner.sql})", (*where.values, *inner.values))
+
+
+def _way(node: FunctionNode) -> tuple[str, Condition]:
+    """The tables between the root's row and a node's, and which of their rows."""
+    steps = []
+    while node.parent is not None:
+        steps.insert(0, node)
+        node = node.parent
+    depth = len(steps)
+    if depth > _DEEPEST:
+        raise SweepableError(f"{SEPARATOR.join(steps[-1].path)} is {depth} calls away; a query sees {_DEEPEST}")
+    lines = "".join(f" CROSS JOIN _lineage AS l{n} ON l{n}.downstream = l{n - 1}.upstream" for n in range(2, depth + 1))
+    way = f"_lineage AS l1{lines} CROSS JOIN {steps[-1].table} AS t{depth} ON t{depth}.id = l{depth}.upstream"
+    where = "".join(f" AND l{n}.role = ? AND l{n}.name = ?" for n in range(1, depth + 1))
+    return way, Condition(f"l1.downstream = c.id{where}", tuple(part for step in steps for part in (step.role, step.name)))
 
 
 # -- names of a function's own
@@ -315,22 +322,25 @@ def _timestamps(value: object) -> object:
 # -- order
 
 
-def ordering(root: FunctionNode, written: str) -> str:
+def ordering(root: FunctionNode, written: str) -> Condition:
     """The SQL by which ``gain`` or ``-gain`` sorts: missing values and NaN last, whichever the direction."""
     name = written.removeprefix("-")
     places = resolve(root, name)
     info = _info_column(name)
     if not places and info is None:
         _expect_unknown(root, name)
-        return "NULL"
-    found = [_expression(place, name) for place in _checked(places, name, root.title)] if places else [str(info)]
+        return Condition("NULL")
     if len({place.path for place in places}) > 1:
         raise ambiguous(name, root.title, places)
-    value = found[0] if len(found) == 1 else f"COALESCE({', '.join(found)})"
-    return f"({value} IS NULL OR {value} = {NAN}), {value} {'DESC' if written.startswith('-') else 'ASC'}"
+    found = [_expression(place, name) for place in _checked(places, name, root.title)] or [Condition(str(info))]
+    value = found[0].sql if len(found) == 1 else f"COALESCE({', '.join(one.sql for one in found)})"
+    values = tuple(part for one in found for part in one.values)
+    direction = "DESC" if written.startswith("-") else "ASC"
+    return Condition(f"({value} IS NULL OR {value} = {NAN}), NULLIF({value}, {NAN}) {direction}", values * 3)
 
 
-def _expression(place: Place, written: str) -> str:
+def _expression(place: Place, written: str) -> Condition:
+    """The value of a column, own or upstream, for the root's row."""
     node = function_of(place.node)
     column = None if place.name is None or place.kind is None else node.column(place.kind, place.name)
     if column is None:
@@ -338,19 +348,9 @@ def _expression(place: Place, written: str) -> str:
             raise SweepableError(f"{written} is an upstream call; order by one of its parameters or outputs")
         if place.kind is not None and node.has_run(place.kind, place.name):
             raise SweepableError(f"{written} is no scalar; order by parameters and scalar outputs")
-        return "NULL"
-    return _scalar(node, f"{_alias(len(node.path))}.{column}")
-
-
-def _scalar(node: FunctionNode, value: str) -> str:
-    """The value of an upstream column for the root's row, as one expression."""
+        return Condition("NULL")
+    value = f"{_alias(len(node.path))}.{column}"
     if node.parent is None:
-        return value
-    depth = len(node.path)
-    line, table, below = f"l{depth}", _alias(depth), "c" if depth == 1 else _alias(depth - 1)
-    role, name = (text.replace("'", "''") for text in (node.role, node.name))
-    inner = (
-        f"(SELECT {value} FROM _lineage AS {line} JOIN {node.table} AS {table} ON {table}.id = {line}.upstream "
-        f"WHERE {line}.downstream = {below}.id AND {line}.role = '{role}' AND {line}.name = '{name}' LIMIT 1)"
-    )
-    return _scalar(node.parent, inner)
+        return Condition(value)
+    way, where = _way(node)
+    return Condition(f"(SELECT {value} FROM {way} WHERE {where.sql} LIMIT 1)", where.values)

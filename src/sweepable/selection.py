@@ -116,10 +116,10 @@ class Plan:
             tables = f"json_each(?) AS k CROSS JOIN {tables}"
             first = (json.dumps(list(dict.fromkeys(selection.keys))),)
             where = Condition(f"c.key = k.value AND {where.sql}", where.values)
-        by = ", ".join([*order, "c.id" if selection.keys is None else "k.key"])
+        by = joined(", ", [*order, Condition("c.id" if selection.keys is None else "k.key")])
         limit = "" if selection.limit is None else f" LIMIT {selection.limit}"
-        sql = f"SELECT {columns} FROM {tables} WHERE {where.sql} ORDER BY {by}{limit}"
-        return Condition(sql, (*first, *where.values))
+        sql = f"SELECT {columns} FROM {tables} WHERE {where.sql} ORDER BY {by.sql}{limit}"
+        return Condition(sql, (*first, *where.values, *by.values))
 
     def _conditions(self, selection: Selection) -> list[Condition]:
         marks = ", ".join("?" * len(selection.statuses))

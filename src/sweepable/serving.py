@@ -114,7 +114,7 @@ run_async: Callable[[Call], Obtained] = cast("Any", None)
 def _run_once(call: Call, store: Store) -> Obtained:
     run = Run(call, store)
     bound = with_upstream(run)
-    with store.hold(call.key, who=call.title()):
+    with store.hold(call.key, who=call.title):
         found = obtain_stored(call, store)  # somebody else may have run it meanwhile
         if found is not None:
             return found

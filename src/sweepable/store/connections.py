@@ -12,6 +12,7 @@ from typing import Any
 
 from sweepable.errors import StoreError, StoreFormatError
 from sweepable.store import files
+from sweepable.store.interned import Interned
 from sweepable.store.locks import PATIENCE, locked, wait_for_lock
 
 _PRAGMAS = (
@@ -30,6 +31,7 @@ class Handle:
 
     def __init__(self, connection: sqlite3.Connection, write_lock: int | None, blob_lock: int | None) -> None:
         self.connection = connection
+        self.interned = Interned()
         #: Held while SQLite is at work on the connection: nobody forks in between.
         self.gate = threading.RLock()
         #: Whether others were given the connection, who use it outside the gate.
@@ -127,6 +129,11 @@ class Connections:
         handle = self.handle()
         handle.given_out = True
         return handle.connection
+
+    @property
+    def interned(self) -> Interned:
+        """What is known of this thread's connection."""
+        return self.handle().interned
 
     @contextlib.contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
@@ -256,6 +263,7 @@ class Connections:
                 yield connection
                 connection.execute("COMMIT")
             except BaseException:
+                handle.interned.forget()
                 if connection.in_transaction:
                     connection.execute("ROLLBACK")
                 raise

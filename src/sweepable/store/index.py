@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, NamedTuple, cast
 
@@ -19,6 +19,7 @@ from sweepable.store import function_tables, schema
 from sweepable.store.cells import Cell
 from sweepable.store.files import Stamp
 from sweepable.store.function_tables import Column
+from sweepable.store.interned import Interned
 
 #: A call in the order of `StoredCall`, and its check digest.
 _ROW = (
@@ -118,7 +119,9 @@ _RANK = {"done": 3, "tainted": 2}
 # -- writing a call
 
 
-def put(c: sqlite3.Connection, new: NewCall, prepared: Prepared, *, replace: bool = False) -> StoredCall:
+def put(
+    c: sqlite3.Connection, new: NewCall, prepared: Prepared, interned: Interned, *, replace: bool = False
+) -> StoredCall:
     """Write a call with its table row, lineage and blobs; where a better one is stored, that is the answer.
 
     Parameters
@@ -129,6 +132,8 @@ def put(c: sqlite3.Connection, new: NewCall, prepared: Prepared, *, replace: boo
         The call.
     prepared : Prepared
         The same, encoded.
+    interned : Interned
+        Of this connection.
     replace : bool, default False
         Also replace a call that is done: its result can no longer be read.
     """
@@ -137,25 +142,34 @@ def put(c: sqlite3.Connection, new: NewCall, prepared: Prepared, *, replace: boo
         return stored
     if found is not None:
         function_tables.drop_row(c, found)
-    function, table = function_id(c, new.function, new.version.digest)
+    interned.refresh(c)
+    at = (new.function.name, new.function.home, new.version.digest)
+    function, table = interned.once(("function", *at), function_id, c, new.function, new.version.digest)
     upstream = _upstream_rows(c, new.upstream)
     call_id = found if found is not None else _former_id(c, new.key)
     values = (
         new.key,
         function,
-        _version_id(c, function, new.version),
-        _ancestry_id(c, [id for id, _, _ in upstream.values()]),
+        interned.once(("version", *at), _version_id, c, function, new.version),
+        _ancestry_id(c, [id for id, _, _ in upstream.values()], interned),
         new.status,
-        _layout_id(c, new.outputs.layout) if new.outputs else 0,
+        interned.once(new.outputs.layout, _layout_id, c, new.outputs.layout) if new.outputs else 0,
         prepared.arguments,
         prepared.result,
         prepared.error,
     )
-    call_id = _write_call(c, call_id, found, values, new)
+    was_known = call_id is not None
+    environment = interned.once(("environment", *new.environment.items()), _environment_id, c, new.environment)
+    call_id = _write_call(c, call_id, found, (*values, new.started, new.seconds, environment), check_digest(*values))
+    if was_known:
+        c.execute("DELETE FROM _lineage WHERE downstream = ?", (call_id,))
+        c.execute("DELETE FROM _uses WHERE call = ?", (call_id,))
     _write_lineage(c, call_id, function, new.upstream, upstream)
     write_blobs(c, call_id, prepared.blobs)
     if new.status in ("done", "tainted", "unkept"):  # what came from an unkept call is found by its parameters
-        known = function_tables.ensure_columns(c, function, table, prepared.cells)
+        known = interned.once(("columns", function), function_tables.columns, c, function)
+        if not prepared.cells.keys() <= known.keys():
+            known |= function_tables.ensure_columns(c, function, table, prepared.cells)
         ids = {key: row[0] for key, row in upstream.items()}
         cells = {at: ids.get(str(cell)) if at[0] == "upstream" else cell for at, cell in prepared.cells.items()}
         function_tables.write_row(c, table, call_id, known, cells | prepared.others)
@@ -166,12 +180,11 @@ def _stored(c: sqlite3.Connection, call_id: int) -> StoredCall:
     return StoredCall(*c.execute(BY_ID, (call_id,)).fetchone()[:13])
 
 
-_Values = tuple[str, int, int, int, Status, int, bytes, "bytes | None", "bytes | None"]
+_Values = tuple[str, int, int, int, Status, int, bytes, "bytes | None", "bytes | None", float, float, int]
 
 
-def _write_call(c: sqlite3.Connection, call_id: int | None, found: int | None, values: _Values, new: NewCall) -> int:
-    environment = _intern(c, "_environments", json.dumps(dict(new.environment), sort_keys=True))
-    row = (*values, new.started, new.seconds, environment, check_digest(*values))
+def _write_call(c: sqlite3.Connection, call_id: int | None, found: int | None, values: _Values, check: str) -> int:
+    row = (*values, check)
     if found is not None:
         c.execute(
             "UPDATE _calls SET key = ?, function = ?, version = ?, ancestry = ?, status = ?, layout = ?, "
@@ -186,6 +199,10 @@ def _write_call(c: sqlite3.Connection, call_id: int | None, found: int | None, v
         (*row, call_id),
     )
     return cast("int", cursor.lastrowid)
+
+
+def _environment_id(c: sqlite3.Connection, environment: Mapping[str, str]) -> int:
+    return _intern(c, "_environments", json.dumps(dict(environment), sort_keys=True))
 
 
 def _former_id(c: sqlite3.Connection, key: str) -> int | None:
@@ -250,7 +267,7 @@ def _storable(text: str) -> str:
     return text.encode("utf-8", "backslashreplace").decode()
 
 
-def _ancestry_id(c: sqlite3.Connection, upstream: Iterable[int]) -> int:
+def _ancestry_id(c: sqlite3.Connection, upstream: Iterable[int], interned: Interned) -> int:
     """The interned set of the versions of all upstream calls, and of theirs."""
     versions: set[int] = set()
     for call in upstream:
@@ -259,7 +276,7 @@ def _ancestry_id(c: sqlite3.Connection, upstream: Iterable[int]) -> int:
         ).fetchone()
         versions |= {version, *versions_in(text)}
     text = "".join(f",{version}" for version in sorted(versions)) + ","
-    return _intern(c, "_ancestries", text, "versions")
+    return cast("int", interned.once(("ancestry", text), _intern, c, "_ancestries", text, "versions"))
 
 
 def versions_in(text: str) -> tuple[int, ...]:
@@ -305,7 +322,6 @@ def _upstream_rows(c: sqlite3.Connection, upstream: tuple[UpstreamCall, ...]) ->
 def _write_lineage(
     c: sqlite3.Connection, call_id: int, function: int, upstream: tuple[UpstreamCall, ...], rows: _Upstream
 ) -> None:
-    c.execute("DELETE FROM _lineage WHERE downstream = ?", (call_id,))
     for key, role, name in upstream:
         if key in rows:
             found, upstream_function, _ = rows[key]
@@ -318,7 +334,6 @@ def _write_lineage(
 
 def write_blobs(c: sqlite3.Connection, call_id: int, blobs: Iterable[Blob]) -> None:
     """Record which blobs a call refers to."""
-    c.execute("DELETE FROM _uses WHERE call = ?", (call_id,))
     for blob in blobs:
         c.execute(
             "INSERT OR IGNORE INTO _blobs (digest, extension, size) VALUES (?, ?, ?)",
@@ -376,6 +391,7 @@ def relayout(c: sqlite3.Connection, call: StoredCall, layout: Layout, prepared: 
         "UPDATE _calls SET layout = ?, result = ?, check_digest = ? WHERE id = ?",
         (layout_id, prepared.result, digest, stored.id),
     )
+    c.execute("DELETE FROM _uses WHERE call = ?", (stored.id,))
     write_blobs(c, stored.id, prepared.blobs)
     (table,) = c.execute("SELECT table_name FROM _functions WHERE id = ?", (stored.function,)).fetchone()
     known = function_tables.ensure_columns(c, stored.function, table, prepared.cells)

@@ -106,7 +106,7 @@ class KeyLocks:
                 files.unlock_byte(self._descriptor, offset(key))
 
     @contextlib.contextmanager
-    def hold(self, key: str, *, who: str, wait: float | None) -> Iterator[bool]:
+    def hold(self, key: str, *, who: str | Callable[[], str], wait: float | None) -> Iterator[bool]:
         """Hold a key for the length of a block; False where the wait was given up."""
         held = self.try_hold(key) or self._wait(key, who, wait)
         try:
@@ -115,16 +115,18 @@ class KeyLocks:
             if held:
                 self.release(key)
 
-    def _wait(self, key: str, who: str, wait: float | None) -> bool:
+    def _wait(self, key: str, who: str | Callable[[], str], wait: float | None) -> bool:
         began, delay, told = time.monotonic(), _SHORTEST, False
         while not self.try_hold(key):
             waited = time.monotonic() - began
             if wait is not None and waited >= wait:
-                _log.warning("gave up waiting for %s, which another process or thread is running", who)
+                _log.warning("gave up waiting for %s, which another process or thread is running", _text(who))
                 return False
             if waited >= self._notice and not told:
                 told = True
-                _log.warning("waiting since %.0f s for %s, which another process or thread is running", waited, who)
+                _log.warning(
+                    "waiting since %.0f s for %s, which another process or thread is running", waited, _text(who)
+                )
             with self._changed:
                 self._changed.wait(delay)
             delay = min(delay * 2, _LONGEST)
@@ -163,3 +165,7 @@ class KeyLocks:
 def offset(key: str) -> int:
     """The byte that stands for a key: 60 bits of it."""
     return int(key[:15], 16)
+
+
+def _text(who: str | Callable[[], str]) -> str:
+    return who if isinstance(who, str) else who()

@@ -178,6 +178,12 @@ def encode(value: object, limit: int | None = LIMIT) -> bytes:
     return b"".join(writer.parts)
 
 
+def text(value: str) -> bytes:
+    """The same bytes as `encode` makes of a string of any length."""
+    data = value.encode("utf-8", "surrogatepass")
+    return b"s" + _U32.pack(len(data)) + data
+
+
 def sequence(tag: str, parts: list[bytes]) -> bytes:
     """A tuple ("t") or list ("l") of parts that are encoded already."""
     return tag.encode() + _U32.pack(len(parts)) + b"".join(parts)

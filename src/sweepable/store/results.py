@@ -154,7 +154,7 @@ def encode_arguments(arguments: tuple[Argument, ...], externals: Externals) -> b
 
 
 def _argument(argument: Argument, externals: Externals) -> bytes:
-    head = [plain.encode(text, None) for text in (argument.name, argument.kind, argument.field, argument.digest)]
+    head = map(plain.text, (argument.name, argument.kind, argument.field, argument.digest))
     return plain.sequence("t", [*head, _argument_value(argument, externals)])
 
 

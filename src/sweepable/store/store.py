@@ -81,7 +81,7 @@ class Store(Reading):
         pending: list[preparing.Pending] = []
         prepared = preparing.prepare(new, pending)
         with self._published(pending, prepared), self._connections.writing() as c:
-            call = index.put(c, new, prepared, replace=replace)
+            call = index.put(c, new, prepared, self._connections.interned, replace=replace)
         self._unusable.discard(new.key)
         return call
 
@@ -119,7 +119,9 @@ class Store(Reading):
 
     # -- single flight
 
-    def hold(self, key: str, *, who: str, wait: float | None = LONGEST_WAIT) -> AbstractContextManager[bool]:
+    def hold(
+        self, key: str, *, who: str | Callable[[], str], wait: float | None = LONGEST_WAIT
+    ) -> AbstractContextManager[bool]:
         """Hold a key for the length of a block, so that its call runs once.
 
         Parameters

@@ -1,0 +1,287 @@
+"""Tables: values as they were computed, one row per call, columns that can be looked up by their own names."""
+
+from __future__ import annotations
+
+import datetime as dt
+import itertools
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import sweepable
+
+
+@sweepable.cache
+def reference(amplitude: float = 1.0) -> dict[str, Any]:
+    return {"ref_y": np.full(3, amplitude), "peak": amplitude}
+
+
+@sweepable.cache(out_traj=np.ndarray, last=float)
+def simulate(ref: Any = reference, gain: float = 2.0) -> tuple[Any, float]:
+    return ref.ref_y * gain, float(ref.peak * gain)
+
+
+@sweepable.cache(rms=float)
+def evaluate(sim: Any = simulate, weight: float = 1.0) -> float:
+    return float(sim.last * weight)
+
+
+_NUMBERS = itertools.count()
+
+
+def echoed(*values: Any) -> pd.DataFrame:
+    """The table of a function that returned these values, one by one."""
+
+    def echo(n: int, value: Any) -> Any:
+        return {"y": value}
+
+    echo = sweepable.cache(echo, y=None, ignore=["value"], name=f"echo_{next(_NUMBERS)}")
+    for n, value in enumerate(values):
+        echo(n, value)
+    frame = echo.select().to_df()
+    assert frame["n"].tolist() == list(range(len(values)))
+    return frame
+
+
+def test_own_names_are_bare_and_upstream_ones_are_paths() -> None:
+    """Parameters, what is upstream of them, then outputs; arrays and upstream calls take no column."""
+    runs = evaluate.sweep(gain=[1.0, 3.0], amplitude=[2.0, 4.0], progress=False)
+    frame = runs.to_df()
+    assert list(frame) == ["weight", "sim__gain", "sim__ref__amplitude", "sim__ref__peak", "sim__last", "rms"]
+    assert frame["rms"].tolist() == [2.0, 4.0, 6.0, 12.0]
+    assert frame["sim__ref__amplitude"].tolist() == [2.0, 4.0, 2.0, 4.0]
+    means = frame.groupby("sim__gain")["rms"].agg(["mean", "max"])
+    assert means["mean"].tolist() == [3.0, 9.0] and means["max"].tolist() == [4.0, 12.0]
+
+
+def test_a_columns_name_is_a_look_up_for_its_values() -> None:
+    """Whatever stands in a column finds its rows by the column's own name, and orders them."""
+    evaluate.sweep(gain=[1.0, 3.0], amplitude=[2.0, 4.0], weight=[1.0, 5.0], progress=False)
+    frame = evaluate.select().to_df()
+    for name in frame:
+        for value in frame[name].unique():
+            assert evaluate.filter(**{str(name): value}).count() == (frame[name] == value).sum()
+        ordered = evaluate.select().order_by(str(name)).to_df()[name].tolist()
+        assert ordered == sorted(frame[name].tolist())
+
+
+@pytest.mark.parametrize(
+    ("values", "dtype"),
+    [
+        ([1, 2, 3], "int64"),
+        ([1.5, 2.0], "float64"),
+        ([True, False], "bool"),
+        ([2**62 + 1, -(2**62) - 1], "int64"),
+        ([1, None, 2**60 + 1], "Int64"),
+        ([2**70, 1, -(2**70)], "object"),
+        ([2**60 + 1, 0.5], "object"),
+        ([1, 0.5], "float64"),
+        ([True, None], "object"),
+        ([True, 1, 1.0, "1", None], "object"),
+        ([None, None], "object"),
+        ([1 + 2j, 3.0], "complex128"),
+    ],
+)
+def test_values_come_back_as_they_were_computed(values: list[Any], dtype: str) -> None:
+    """Ints stay ints however large, also beside a None; bools stay bools; nothing is rounded."""
+    column = echoed(*values)["y"]
+    assert column.dtype == dtype
+    assert [None if found is pd.NA else found for found in column] == values
+    if dtype == "object":
+        assert [type(found) for found in column] == [type(value) for value in values]
+
+
+def test_missing_floats_are_nan() -> None:
+    """NaN stays NaN, and a None among floats is one."""
+    column = echoed(1.0, math.nan, None)["y"]
+    assert column.dtype == float and column.isna().tolist() == [False, True, True]
+
+
+def test_texts_dates_and_paths_come_back() -> None:
+    """Strings, also odd ones; datetimes as a datetime column; the rest as Python objects."""
+    text = echoed("a", "", "größe", "\udc80", None)["y"].tolist()
+    assert text[:4] == ["a", "", "größe", "\udc80"]
+    dates = echoed(dt.datetime(2026, 1, 2, 3), pd.Timestamp("2026-01-03"), None)["y"]
+    assert dates.dtype.kind == "M" and dates.iloc[1] == pd.Timestamp("2026-01-03") and pd.isna(dates.iloc[2])
+    mixed = echoed(dt.datetime(2026, 1, 2), dt.datetime(2026, 1, 2, tzinfo=dt.UTC), Path("a"), dt.date(1, 1, 1))["y"]
+    assert mixed.tolist()[2:] == [Path("a"), dt.date(1, 1, 1)] and mixed[0].tzinfo is None and mixed[1].tzinfo is not None
+    assert echoed(dt.timedelta(seconds=3), dt.timedelta(0))["y"].tolist() == [dt.timedelta(seconds=3), dt.timedelta(0)]
+    assert echoed(b"raw", 5)["y"].tolist() == [b"raw", 5]
+
+
+def test_an_argument_that_is_no_scalar_shows_as_a_summary() -> None:
+    """Arrays among the parameters are told apart by look-ups; the table says what they are."""
+
+    @sweepable.cache(y=float)
+    def total(data: Any, scale: float = 1.0) -> float:
+        return float(np.sum(data) * scale)
+
+    total(np.ones(3)), total(np.ones((2, 2)))
+    assert total.select().to_df()["data"].tolist() == ["ndarray float64 (3,)", "ndarray float64 (2, 2)"]
+
+
+def test_an_output_that_is_a_scalar_only_sometimes() -> None:
+    """The column shows the scalar where there is one, and what the others are."""
+    assert echoed(np.ones(2), 5.0)["y"].tolist() == ["no scalar", 5.0]
+    assert echoed(5.0, np.ones(2))["y"].tolist() == [5.0, "ndarray float64 (2,)"]
+
+
+def test_rows_follow_the_query_and_are_never_doubled() -> None:
+    """A point written twice is one call; several nested upstream calls leave one row and no made-up value."""
+
+    @sweepable.cache(y=float)
+    def total(n: int = 1) -> float:
+        return sum(reference(float(k))["peak"] for k in range(n))
+
+    runs = total.sweep(n=[3, 1, 3, 2], progress=False)
+    assert runs.to_df()["n"].tolist() == [3, 1, 2] == [rec.n for rec in runs] and len(runs) == 3
+    frame = total.select().order_by("n").to_df()
+    assert frame["n"].tolist() == [1, 2, 3]
+    amplitudes = frame["reference__amplitude"]
+    assert amplitudes[0] == 0.0 and amplitudes[1:].isna().all()
+    assert list(total.filter(n__gt=1).to_df()) == ["n", "y"]
+    assert total.select().order_by("-n").limit(2).to_df()["n"].tolist() == [3, 2]
+
+
+def test_two_functions_under_one_role_share_their_columns() -> None:
+    """A row has the values of the function that it came from."""
+
+    @sweepable.cache
+    def ridge(alpha: float = 1.0) -> dict[str, float]:
+        return {"score": alpha}
+
+    @sweepable.cache
+    def forest(alpha: float = 2.0, depth: int = 3) -> dict[str, float]:
+        return {"score": alpha * depth}
+
+    @sweepable.cache(r2=float)
+    def score(model: Any = ridge, fold: int = 0) -> float:
+        return float(model.score + fold)
+
+    frame = score.sweep(model=[ridge, forest], fold=[0, 1], progress=False).to_df()
+    assert list(frame) == ["fold", "model__alpha", "model__depth", "model__score", "r2"]
+    assert frame["model__alpha"].tolist() == [1.0, 1.0, 2.0, 2.0]
+    assert frame["model__depth"].isna().tolist() == [True, True, False, False]
+    assert frame["model__depth"].dropna().tolist() == [3, 3]
+    assert frame["r2"].tolist() == [1.0, 2.0, 6.0, 7.0]
+
+
+def test_one_function_under_two_roles_has_two_sets_of_columns() -> None:
+    """The columns are paths, so they do not mix; names that differ in case alone stay apart as well."""
+
+    @sweepable.cache
+    def compare(left: Any = reference, right: Any = reference, K: int = 1, k: int = 2) -> dict[str, float]:
+        return {"d": right.peak - left.peak}
+
+    compare.get_or_run(right__amplitude=5.0)
+    row = compare.select().to_df().iloc[0].to_dict()
+    assert row == {
+        "left__amplitude": 1.0, "left__peak": 1.0, "right__amplitude": 5.0, "right__peak": 5.0, "K": 1, "k": 2, "d": 4.0
+    }  # fmt: skip
+
+
+def test_a_parameter_and_an_output_of_one_name_are_two_columns() -> None:
+    """They are spelled as look-ups spell them, also from below."""
+
+    @sweepable.cache
+    def negate(x: float = 1.0) -> dict[str, float]:
+        return {"x": -x}
+
+    @sweepable.cache(y=float)
+    def below(up: Any = negate) -> float:
+        return float(up.outputs__x)
+
+    below.get_or_run()
+    assert negate.select().to_df().to_dict("records") == [{"params__x": 1.0, "outputs__x": -1.0}]
+    expected = [{"up__params__x": 1.0, "up__outputs__x": -1.0, "y": -1.0}]
+    assert below.select().to_df().to_dict("records") == expected
+
+
+def test_a_parameter_that_takes_calls_and_plain_values() -> None:
+    """Plain values stand in the parameter's own column, which is not there while there are none."""
+
+    @sweepable.cache(y=float)
+    def start(state: Any = None, step: float = 1.0) -> float:
+        return float(step + (state.y if isinstance(state, sweepable.Record) else state or 0))
+
+    first = start.get_or_run()
+    start.get_or_run(first)
+    assert list(start.select().to_df()) == ["step", "y"]
+    start.get_or_run(7.0)
+    assert start.select().to_df()["state"].dropna().tolist() == [7.0]
+
+
+def test_failed_calls_show_what_they_were_called_with() -> None:
+    """Their parameters and what is upstream of them, in order; they can be looked up, and mixed with what is done."""
+
+    @sweepable.cache(y=float)
+    def picky(ref: Any = reference, x: float = 1.0, mode: str = "a") -> float:
+        if x < 0:
+            raise ValueError("negative")
+        return float(x * ref.peak)
+
+    failing = picky.sweep(x=[-1.0, -2.0], amplitude=[3.0], progress=False)
+    assert failing.to_df().empty
+    runs = picky.sweep(x=[-2.0, 1.0, -1.0], amplitude=[3.0, 4.0], mode=["a"], progress=False)
+    frame = runs.failed.to_df()
+    assert frame["x"].tolist() == [-2.0, -2.0, -1.0, -1.0] and frame["mode"].tolist() == ["a"] * 4
+    assert frame["ref__amplitude"].tolist() == [3.0, 4.0, 3.0, 4.0]
+    assert [rec.info.status for rec in runs.failed.filter(x__lt=-1, amplitude=4)] == ["failed"]
+    assert runs.failed.order_by("x", "-ref__amplitude").to_df()["ref__amplitude"].tolist() == [4.0, 3.0, 4.0, 3.0]
+    every = runs.all().to_df()
+    assert every["x"].tolist() == [-2.0, -2.0, 1.0, 1.0, -1.0, -1.0]
+    assert every["y"].dropna().tolist() == [3.0, 4.0] and runs.all().filter(x__gt=0).count() == 2
+    assert picky.filter(info__status="failed", x=-1.0).count() == 2
+    assert runs.to_df()["x"].tolist() == [1.0, 1.0]
+
+
+def test_a_function_that_only_ever_failed_has_a_table_of_failures() -> None:
+    """Nothing was ever written to its own table."""
+
+    @sweepable.cache(y=float)
+    def fails(x: int, tag: str = "t") -> float:
+        raise ValueError(x)
+
+    runs = fails.sweep(x=[2, 1], progress=False)
+    assert runs.failed.to_df()[["x", "tag"]].to_dict("records") == [{"x": 2, "tag": "t"}, {"x": 1, "tag": "t"}]
+    assert runs.failed.filter(x=1).count() == 1 and list(runs.to_df()) == ["x", "tag", "y"]
+
+
+def test_an_empty_result_still_has_its_columns() -> None:
+    """Never run, or nothing found: the names that a table would have."""
+    expected = ["weight", "sim__gain", "sim__ref__amplitude", "sim__last", "rms"]
+    assert list(evaluate.select().to_df()) == expected and evaluate.select().to_df().empty
+    evaluate.get_or_run()
+    with_outputs = ["weight", "sim__gain", "sim__ref__amplitude", "sim__ref__peak", "sim__last", "rms"]
+    nothing = evaluate.filter(weight=99.0).to_df()
+    assert list(nothing) == with_outputs and nothing.empty
+    assert nothing.groupby("sim__gain")["rms"].mean().empty
+
+
+def test_more_upstream_functions_than_sqlite_joins() -> None:
+    """A pipeline of 60 functions, one upstream of the other, has all of its columns."""
+
+    def make(n: int, above: Any) -> Any:
+        def stage(up: Any = above, p: int = n) -> dict[str, int]:
+            return {"out": p}
+
+        return sweepable.cache(stage, name=f"stage{n}")
+
+    below: Any = None
+    for n in range(60):
+        below = make(n, below)
+    below.get_or_run()
+    frame = below.select().to_df()
+    assert len(frame) == 1 and frame["__".join(["up"] * 59 + ["p"])].tolist() == [0]
+    assert below.filter(stage1__p=1).count() == 1
+
+
+def test_all_queries_agree_on_how_many_rows_there_are() -> None:
+    """``len``, ``count``, iteration and the table."""
+    evaluate.sweep(gain=[1.0, 2.0, 3.0], progress=False)
+    for query in (evaluate.select(), evaluate.filter(gain__gt=1), evaluate.select().limit(2), evaluate.filter(gain=[])):
+        assert len(query) == query.count() == len(list(query)) == len(query.to_df())
