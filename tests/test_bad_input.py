@@ -1,4 +1,4 @@
-"""What goes wrong: arguments without content, results that cannot be kept, functions that raise, stores that cannot be used."""
+"""What goes wrong: arguments without content, results that cannot be kept, functions that raise, unusable stores."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def test_what_is_ignored_may_be_anything() -> None:
     def f(x: float, log: Any = None) -> float:
         return x
 
-    assert f(1.0, threading.Lock()) == f(1.0, (i for i in ())) == 1.0
+    assert f(1.0, threading.Lock()) == f(1.0, iter(range(3))) == 1.0
 
 
 # -- results
@@ -74,9 +74,13 @@ def numbers() -> Iterator[int]:
     yield 1
 
 
+def closure_over(lock: Any) -> Any:
+    return lambda: lock
+
+
 RESULTS: dict[str, Any] = {
     "open file": lambda: open(os.devnull),  # noqa: SIM115
-    "closure over a lock": lambda: (lambda lock=threading.Lock(): lock),
+    "closure over a lock": lambda: closure_over(threading.Lock()),
     "generator": numbers,
     "inside": lambda: {"y": 1.0, "bad": threading.Lock()},
 }
@@ -85,12 +89,12 @@ RESULTS: dict[str, Any] = {
 @pytest.mark.parametrize("make", RESULTS.values(), ids=list(RESULTS))
 def test_a_result_that_cannot_be_stored_is_returned_with_one_warning(make: Any) -> None:
     """The value is handed on, one warning says why it is not kept, and nothing is served later."""
-    ran: list[int] = []
+    made: list[Any] = []
 
-    @sweepable.cache(ignore_globals=["ran", "make"])
+    @sweepable.cache(ignore_globals=["made", "make"])
     def produce(x: float) -> Any:
-        ran.append(1)
-        return make()
+        made.append(make())
+        return made[-1]
 
     for count in (1, 2):
         with warnings.catch_warnings(record=True) as said:
@@ -98,7 +102,7 @@ def test_a_result_that_cannot_be_stored_is_returned_with_one_warning(make: Any) 
             value = produce(1.0)
         assert [warning.category for warning in said] == [NotKept]
         assert "produce(x=1.0) is returned but not kept: its result cannot be stored: " in str(said[0].message)
-        assert said[0].filename == __file__ and type(value) is type(make()) and len(ran) == count
+        assert said[0].filename == __file__ and value is made[-1] and len(made) == count
         if hasattr(value, "read"):
             value.close()
     assert produce.peek(1.0) is None and produce.select().count() == 0
@@ -161,7 +165,7 @@ def test_a_failure_is_kept_but_never_served() -> None:
     assert len(ran) == 2 and solve.peek(1.0) is None and solve.select().count() == 0
     rec = solve.get_by_id(solve.key_of(1.0))
     assert rec.info.status == "failed" and rec.info.error == "Diverged: (3, 0.5)"
-    assert "in solve\n" in rec.info.traceback and "sweepable/" not in rec.info.traceback
+    assert "in solve\n" in str(rec.info.traceback) and "sweepable/" not in str(rec.info.traceback)
     broken.clear()
     assert solve(1.0) == 1.0
     assert solve.get_by_id(solve.key_of(1.0)).info.status == "done"
@@ -207,7 +211,7 @@ def test_an_exception_that_cannot_be_shown_is_kept_all_the_same() -> None:
 
     with pytest.raises(Odd):
         solve()
-    assert solve.get_by_id(solve.key_of()).info.error.startswith("Odd: ")
+    assert str(solve.get_by_id(solve.key_of()).info.error).endswith("Odd: its message cannot be read")
 
 
 def test_reprs_of_the_users_are_never_needed() -> None:
@@ -219,7 +223,7 @@ def test_reprs_of_the_users_are_never_needed() -> None:
 
     @sweepable.cache
     def f(x: Any, y: Any) -> Any:
-        return (i for i in ()) if y else 1
+        return iter(range(3)) if y else 1
 
     assert f(Shy(), 0) == f(Shy(), 0) == 1
     assert f(10**5000, 0) == 1
@@ -258,42 +262,31 @@ def test_a_store_of_another_format_is_refused(tmp_path: Path) -> None:
     assert (path / "index.db").read_bytes().startswith(b"something else")
 
 
-AS_NOBODY = """
-    import os, sys, warnings
-    import sweepable
-
-    if os.getuid() == 0:  # to root, every folder can be written
-        os.setgid(65534)
-        os.setuid(65534)
-    warnings.simplefilter("always")
-    sweepable.use({store!r}, trust=True)
-
-    @sweepable.cache
-    def f(x):
-        print("ran", x)
-        return 2 * x
-"""
-
-
-def test_a_store_that_cannot_be_written_serves_hits(run_script: RunScript, tmp_path: Path) -> None:
+def test_a_store_that_cannot_be_written_serves_hits(run_script: RunScript, store_path: Path) -> None:
     """Hits work; misses are computed and say once that they are not kept."""
-    os.chmod(tmp_path, 0o755)
-    for folder in tmp_path.parents:
-        if not os.stat(folder).st_mode & 0o001:
-            pytest.skip(f"{folder} cannot be entered by others")
-    store = tmp_path / "shared"
-    head = AS_NOBODY.format(store=str(store))
-    writing = head.replace("os.getuid() == 0", "False")
-    run_script(writing + "    print(f(1.0))", name="f.py")
-    for folder, _, files in os.walk(store):
-        os.chmod(folder, 0o555)
-        for name in files:
-            os.chmod(os.path.join(folder, name), 0o444)
-    done = run_script(head + "    print(f(1.0), f(2.0), f(3.0))", name="f.py", env={"HOME": str(tmp_path)})
-    for folder, _, _files in os.walk(store):
-        os.chmod(folder, 0o755)
+    source = """
+        import ctypes, os, sys, warnings
+        import sweepable
+
+        if "reading" in sys.argv and os.geteuid() == 0:  # root's right to override permissions
+            assert ctypes.CDLL(None).capset((ctypes.c_uint32 * 2)(0x20080522, 0), (ctypes.c_uint32 * 6)()) == 0
+        warnings.simplefilter("always")
+
+        @sweepable.cache(ignore_globals=["sys"])
+        def f(x):
+            print("ran", x)
+            return 2 * x
+
+        print(f(1.0), *([f(2.0), f(3.0)] if "reading" in sys.argv else []))
+    """
+    run_script(source)
+    for path in (store_path, *store_path.rglob("*")):
+        path.chmod(0o500 if path.is_dir() else 0o400)
+    done = run_script(source, arguments=("reading",))
+    for path in (store_path, *store_path.rglob("*")):
+        path.chmod(0o700)
     assert done.stdout.splitlines() == ["ran 2.0", "ran 3.0", "2.0 4.0 6.0"]
-    assert done.stderr.count("NotKept") == 1 and "is read-only" in done.stderr
+    assert done.stderr.count("NotKept") == 1 and "script.py:14: NotKept: f: results are returned but not" in done.stderr
 
 
 def test_a_full_disk_loses_no_result(run_script: RunScript, tmp_path: Path) -> None:
@@ -316,13 +309,12 @@ def test_a_full_disk_loses_no_result(run_script: RunScript, tmp_path: Path) -> N
                 return np.zeros(n)
 
             f(1000)
-            with open(folder + "/ballast", "wb") as file:
-                try:
-                    while True:
-                        file.write(b"x" * 4096)
-                        file.flush()
-                except OSError:
-                    pass
+            ballast = os.open(folder + "/ballast", os.O_CREAT | os.O_WRONLY)
+            try:
+                while True:
+                    os.write(ballast, b"x" * 4096)
+            except OSError:
+                os.close(ballast)
             print(f(200_000).shape, f(200_000).shape, f(1000).shape, f.peek(1000) is not None, f.peek(200_000))
             os.remove(folder + "/ballast")
             print(f(20_000).shape, f.peek(20_000) is not None)

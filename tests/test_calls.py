@@ -21,9 +21,9 @@ import pytest
 
 import sweepable
 from running import RunScript
+from storing import same
 from sweepable import OutputMismatch, TaintedCall
 from sweepable.serving import ensure
-from storing import same
 
 
 @pytest.fixture(autouse=True)

@@ -179,7 +179,7 @@ def test_what_cannot_be_cached_is_refused_with_the_way_out(function: Any, messag
 
 
 def test_any_other_callable_can_be_cached() -> None:
-    """Lambdas, partials, builtins, bound methods, callable instances, what lru_cache wraps: told apart by what they hold."""
+    """Lambdas, partials, builtins, bound methods, callable instances, what lru_cache wraps: told apart by content."""
     first, second = sweepable.cache(lambda x: x + 1, name="first"), sweepable.cache(lambda x: x + 2, name="second")
     assert (first(1), second(1), first(1)) == (2, 3, 2)
     assert sweepable.cache(functools.partial(scaled, y=3))(2.0) == 6.0

@@ -83,7 +83,7 @@ def test_a_record_whose_upstream_is_gone_says_so(store_path: Path) -> None:
     again = simulate.get_by_id(record.info.key)
     assert again.total == 6.0 and again.gain == 2.0
     with pytest.raises(NoCallFound, match="the upstream call given as ref is no longer in the store"):
-        again.ref  # noqa: B018
+        again.ref
     assert list(again.upstream) == []
     assert "total" in dir(again) and "ref" in dir(again)
     assert simulate.filter(gain=2.0).to_df()["total"].tolist() == [6.0]

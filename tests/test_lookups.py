@@ -184,7 +184,8 @@ def test_equality_is_pythons_but_for_types_that_only_look_alike(values: list[Any
     for value in (*values, *wanted):
         expected = [x for x in everything if equal_by_value(x, value)]
         assert list(map(repr, found(x__exact=value))) == list(map(repr, expected))
-        assert len(found(x__ne=value)) == len(everything) - len(expected) == echo.select().exclude(x__exact=value).count()
+        others = len(everything) - len(expected)
+        assert len(found(x__ne=value)) == others == echo.select().exclude(x__exact=value).count()
     expected = [x for x in everything if any(equal_by_value(x, value) for value in wanted)]
     assert list(map(repr, found(x__in=wanted))) == list(map(repr, expected))
 
@@ -314,7 +315,8 @@ def test_two_functions_under_one_role() -> None:
         return float(model.score)
 
     score.sweep(model=[ridge, ridge.partial(alpha=2.0), forest, forest.partial(alpha=2.0, depth=5)], progress=False)
-    assert [rec.r2 for rec in score.filter(model__alpha=2.0)] == [2.0, 10.0] == [rec.r2 for rec in score.filter(alpha=2)]
+    assert [rec.r2 for rec in score.filter(model__alpha=2.0)] == [2.0, 10.0]
+    assert [rec.r2 for rec in score.filter(alpha=2)] == [2.0, 10.0]
     assert [rec.r2 for rec in score.filter(model__depth=3)] == [3.0] == [rec.r2 for rec in score.filter(depth=3)]
     assert [rec.r2 for rec in score.filter(forest__alpha=1)] == [3.0]
     assert [rec.r2 for rec in score.filter(model=[ridge, forest])] == [1.0, 3.0]
@@ -433,7 +435,7 @@ def declared_pipeline() -> Any:
 def test_a_function_that_never_ran_knows_what_it_declares() -> None:
     """Declared names find nothing, at any depth; orders too."""
     never = declared_pipeline()
-    lookups = {"rms__gt": 1, "weight": 2, "sim__gain__in": [1], "amplitude": 3, "reference__peak__lt": 4, "sim__isnull": True}
+    lookups = {"rms__gt": 1, "weight": 2, "sim__gain__in": [1], "amplitude": 3, "reference__peak__lt": 4}
     for name, value in lookups.items():
         query = never.filter(**{name: value})
         assert (list(query), query.count(), query.exists(), query.first()) == ([], 0, False, None)
@@ -514,7 +516,7 @@ def test_a_parameter_and_an_output_of_one_name() -> None:
     assert [rec["outputs__x"] for rec in negate.filter(params__x=2.0)] == [-2.0]
     assert below.filter(up__outputs__x__lt=-1).count() == 1 == below.filter(up__params__x=2.0).count()
     for broken in (negate.filter, below.filter):
-        with pytest.raises(AmbiguousName, match="outputs__x.*params__x"):
+        with pytest.raises(AmbiguousName, match=r"outputs__x.*params__x"):
             broken(x=1.0)
     with pytest.raises(AmbiguousName, match="outputs__x, params__x"):
         negate.select().order_by("x")

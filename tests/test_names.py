@@ -183,7 +183,7 @@ def test_a_function_upstream_of_itself_is_reached_by_writing_it() -> None:
 
 
 def test_names_are_compared_as_python_reads_them() -> None:
-    """Python turns the micro sign of ``rec.µ`` into a Greek letter; the output of a dict's key is found all the same."""
+    """Python turns the micro sign of ``rec.µ`` into a Greek letter; the output of a dict is found all the same."""
     root = Tree("K k größe", outputs="\N{MICRO SIGN}")
     assert one(root, "\N{GREEK SMALL LETTER MU}", "f").name == "\N{MICRO SIGN}"
     assert one(root, "K", "f").name == "K" and one(root, "k", "f").name == "k"
@@ -196,7 +196,8 @@ def test_depth_three_and_more() -> None:
     for number in range(5):
         tree = Tree(f"p{number} up{number}", (f"up{number}", f"f{number}", tree))
     expected = "up4__up3__up2__up1__up0__deepest"
-    for written in ("deepest", "f0__deepest", "up4__deepest", "f3__f1__deepest", "up4__up3__f1__up0__deepest", expected):
+    spellings = ("deepest", "f0__deepest", "up4__deepest", "f3__f1__deepest", "up4__up3__f1__up0__deepest", expected)
+    for written in spellings:
         assert str(one(tree, written, "f")) == expected
     with pytest.raises(UnknownName, match="did you mean 'up4__up3__up2__up1__up0__deepest'"):
         one(tree, "up4__depest", "f")

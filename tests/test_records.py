@@ -49,7 +49,7 @@ def test_the_names_of_a_record_are_those_of_its_pipeline() -> None:
 def test_an_unknown_name_lists_the_choices_at_any_depth() -> None:
     """A misspelling is an AttributeError with a did-you-mean; ``hasattr`` and ``getattr`` work as everywhere."""
     rec = evaluate_sim.get_or_run()
-    with pytest.raises(UnknownName, match=r"evaluate_sim has no 'rmms'; did you mean 'rms'\? known: .*sim_result__gain"):
+    with pytest.raises(UnknownName, match=r"evaluate_sim has no 'rmms'; did you mean 'rms'\? known: .*sim_resul"):
         rec.rmms
     with pytest.raises(UnknownName, match="did you mean 'sim_result__reference__amplitude'"):
         rec.sim_result__reference__amplitud
@@ -64,8 +64,10 @@ def test_an_unknown_name_lists_the_choices_at_any_depth() -> None:
 def test_a_name_of_two_upstream_calls_is_ambiguous() -> None:
     """The paths to choose from are in the error; ``hasattr`` is False; a call reached twice is one."""
 
+    faster = sim_system.partial(gain=5.0)
+
     @sweepable.cache
-    def compare(left: Any = sim_system, right: Any = sim_system.partial(gain=5.0)) -> float:
+    def compare(left: Any = sim_system, right: Any = faster) -> float:
         return float(right.last - left.last)
 
     rec = compare.get_or_run()
@@ -115,7 +117,7 @@ def test_a_parameter_and_output_of_one_name_say_which() -> None:
     rec = below.get_or_run(up__x=3.0)
     assert (rec.up.params__x, rec.up.outputs__x, rec.up__params__x, rec["outputs__x"]) == (3.0, -3.0, 3.0, -3.0)
     for broken in (lambda: rec.up.x, lambda: rec.x, lambda: rec["up__x"]):
-        with pytest.raises(AmbiguousName, match="outputs__x.*params__x"):
+        with pytest.raises(AmbiguousName, match=r"outputs__x.*params__x"):
             broken()
     assert rec.up.params.x == 3.0 and rec.up.outputs["x"] == -3.0
     assert rec.up.params__info == "mine"  # allowed where the plain name would do
@@ -180,7 +182,7 @@ def test_a_damaged_output_is_computed_again_where_the_code_is_at_hand(store_path
     for path in blob_files(store_path):
         path.chmod(0o600)
         path.write_bytes(path.read_bytes()[:-8] + b"\x00" * 7 + b"\x01")
-    with pytest.raises(DamagedError, match="get_reference: the output ref_y cannot be read; the same call again computes"):
+    with pytest.raises(DamagedError, match="the output ref_y cannot be read; the same call again computes it"):
         get_reference.get_by_id(found).ref_y
     with pytest.warns(DamagedData):
         assert rec.ref_y[-1] == 5.0

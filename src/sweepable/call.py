@@ -47,11 +47,11 @@ class Call:
     ----------
     version : CodeVersion
         The code that it is a call of.
-    inputs : list of Input
+    inputs : tuple of Input
         Its arguments that are upstream calls.
-    held : list of (parameter, Record or other object with a key)
+    held : tuple of (UpstreamCall, Record or other object with a key)
         The calls inside its other arguments: in lists, dicts, queries.
-    dependencies : list of (name, Call)
+    dependencies : tuple of (name, Call)
         The calls that ``depends_on`` announces.
     encoded : list of bytes
         One encoding per parameter that counts.
@@ -65,14 +65,14 @@ class Call:
         self.callee = callee
         self.bound = bound
         self.version: CodeVersion = callee.version()
-        self.inputs: list[Input] = []
-        self.held: list[tuple[UpstreamCall, object]] = []
-        self.dependencies: list[tuple[str, Call]] = []
+        self.inputs: tuple[Input, ...] = ()
+        self.held: tuple[tuple[UpstreamCall, object], ...] = ()
+        self.dependencies: tuple[tuple[str, Call], ...] = ()
         encoded = [encode_scalar(bound[index]) for index, _ in callee.counted]
         self.encoded: list[bytes] = self._completed(encoded) if None in encoded else encoded  # type: ignore[assignment]
         if callee.dependencies:
-            self.dependencies = list(self._announced())
-        further = [(name, call.key) for name, call in self.dependencies]
+            self.dependencies = tuple(self._announced())
+        further = [(name, call.key) for name, call in self.dependencies] if self.dependencies else ()
         self.key: str = callee.keys.key(self.version.digest, self.encoded, further)
 
     @property
@@ -94,7 +94,7 @@ class Call:
         found = self._as_input(index, name, value)
         if found is None:
             return self._encode_value(name, value)
-        self.inputs.append(found)
+        self.inputs += (found,)
         reference = Encoder(describe).encode(found.source, name)
         return (
             reference if found.field is None else b"output of a call" + framed(reference) + framed(found.field.encode())
@@ -108,7 +108,7 @@ class Call:
             if error.function is None:
                 error.function = self.callee.name
             raise
-        self.held += [(UpstreamCall(key, "argument", name), source) for _, key, source in encoder.calls]
+        self.held += tuple((UpstreamCall(key, "argument", name), source) for _, key, source in encoder.calls)
         return encoded
 
     def _as_input(self, index: int, name: str, value: object) -> Input | None:

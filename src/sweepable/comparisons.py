@@ -37,7 +37,8 @@ def joined(word: str, conditions: Sequence[Condition]) -> Condition:
     if len(conditions) == 1:
         return conditions[0]
     sql = word.join(found.sql for found in conditions)
-    return Condition(sql if word == ", " else f"({sql})", tuple(value for found in conditions for value in found.values))
+    values = tuple(value for found in conditions for value in found.values)
+    return Condition(sql if word == ", " else f"({sql})", values)
 
 
 def negated(found: Condition) -> Condition:

@@ -168,7 +168,7 @@ def _of_parent(node: FunctionNode, inner: Condition) -> Condition:
 
 def _way(node: FunctionNode) -> tuple[str, Condition]:
     """The tables between the root's row and a node's, and which of their rows."""
-    steps = []
+    steps: list[FunctionNode] = []
     while node.parent is not None:
         steps.insert(0, node)
         node = node.parent
@@ -178,7 +178,8 @@ def _way(node: FunctionNode) -> tuple[str, Condition]:
     lines = "".join(f" CROSS JOIN _lineage AS l{n} ON l{n}.downstream = l{n - 1}.upstream" for n in range(2, depth + 1))
     way = f"_lineage AS l1{lines} CROSS JOIN {steps[-1].table} AS t{depth} ON t{depth}.id = l{depth}.upstream"
     where = "".join(f" AND l{n}.role = ? AND l{n}.name = ?" for n in range(1, depth + 1))
-    return way, Condition(f"l1.downstream = c.id{where}", tuple(part for step in steps for part in (step.role, step.name)))
+    values = tuple(part for step in steps for part in (step.role, step.name))
+    return way, Condition(f"l1.downstream = c.id{where}", values)
 
 
 # -- names of a function's own

@@ -16,7 +16,10 @@ _UPSTREAM = (
     "SELECT id, EXISTS (SELECT 1 FROM _routes AS r WHERE r.upstream_function = above.id AND r.role = 'nested' "
     "AND r.downstream_function IN (SELECT id FROM above)) FROM above"
 )
-_NEWEST = "SELECT version FROM _calls WHERE function = ? AND status = 'done' ORDER BY id DESC LIMIT 1"
+_NEWEST = (
+    "SELECT v.digest FROM _calls AS c JOIN _versions AS v ON v.id = c.version "
+    "WHERE c.function = ? AND c.status = 'done' ORDER BY c.id DESC LIMIT 1"
+)
 
 
 class Scope(NamedTuple):
@@ -26,6 +29,8 @@ class Scope(NamedTuple):
     versions: dict[int, tuple[int, ...]]
     #: The sets of ancestor versions in which every one counts.
     ancestries: tuple[int, ...]
+    #: The code that counts, by digest, whether or not any of it has run.
+    code: frozenset[str]
 
     def sql(self, function: int) -> str:
         """The condition on a row ``c`` of ``_calls``."""
@@ -39,8 +44,9 @@ def scope_of(store: Store, function: StoredFunction, callee: Callee | None) -> S
     Where the code is not in this process, the newest stored version counts.
     """
     declared = _declared(callee)
-    functions = {known.id: known for known in store.functions()}
+    functions = {found.id: found for found in store.functions()}
     versions: dict[int, tuple[int, ...]] = {}
+    code: set[str] = set()
     for number, nested in store.connection().execute(_UPSTREAM, (function.id,)).fetchall():
         name = functions[number].name
         callees = list(declared.get(name, ()))
@@ -48,10 +54,13 @@ def scope_of(store: Store, function: StoredFunction, callee: Callee | None) -> S
             callees += known(name)
         if callee is not None and number == function.id:
             callees = [callee]
-        versions[number] = _current(store, number, callees)
+        digests = {callee.version().digest for callee in callees} or _newest(store, number)
+        versions[number] = tuple(version.id for version in store.versions(number) if version.digest in digests)
+        code |= digests
     counting = {version for found in versions.values() for version in found}
     sets = store.ancestries().items()
-    return Scope(versions, (0, *(number for number, found in sets if counting.issuperset(found))))
+    ancestries = (0, *(number for number, found in sets if counting.issuperset(found)))
+    return Scope(versions, ancestries, frozenset(code))
 
 
 def _declared(callee: Callee | None) -> dict[str, list[Callee]]:
@@ -72,19 +81,15 @@ def upstream_callees(callee: Callee) -> Iterator[Callee]:
     yield from (dependency.callee for dependency in callee.dependencies)
 
 
-def _current(store: Store, function: int, callees: list[Callee]) -> tuple[int, ...]:
-    if not callees:
-        row = store.connection().execute(_NEWEST, (function,)).fetchone()
-        return (row[0],) if row else ()
-    digests = {callee.version().digest for callee in callees}
-    return tuple(version.id for version in store.versions(function) if version.digest in digests)
+def _newest(store: Store, function: int) -> set[str]:
+    return {digest for (digest,) in store.connection().execute(_NEWEST, (function,))}
 
 
 def tell_left_out(store: Store, function: StoredFunction, scope: Scope) -> None:
     """Say once how many results of a function are left out, being of older code."""
-    condition = scope.sql(function.id)
-    if not first(("left out", str(store.path), function.id, condition)):
+    if not first((StaleResults, str(store.path), function.id, scope.code)):
         return
+    condition = scope.sql(function.id)
     query = f"SELECT count(*) FROM _calls AS c WHERE c.function = ? AND c.status = 'done' AND NOT ({condition})"
     (left_out,) = store.connection().execute(query, (function.id,)).fetchone()
     if left_out:

@@ -8,6 +8,8 @@ from blake3 import blake3
 
 # Part of every key: a change of what keys are made of makes a change here, never a clash.
 _FORMAT = b"sweepable call 1"
+#: Short lengths as `framed` writes them: this is on the way of every hit.
+_SIZES = [size.to_bytes(8, "little") for size in range(256)]
 
 
 def framed(part: bytes) -> bytes:
@@ -51,8 +53,12 @@ class KeyMaker:
             prefix = self._name + framed(version.encode())
             self._prefix = (version, prefix)
         parts = [prefix]
+        add = parts.append
         for label, value in zip(self._labels, encoded, strict=True):
-            parts += (label, len(value).to_bytes(8, "little"), value)
+            size = len(value)
+            add(label)
+            add(_SIZES[size] if size < 256 else size.to_bytes(8, "little"))
+            add(value)
         for name, key in further:
             parts += (framed(b"depends_on"), framed(name.encode()), framed(key.encode()))
         return blake3(b"".join(parts)).hexdigest()
