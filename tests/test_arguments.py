@@ -127,3 +127,21 @@ def test_keys_tell_names_versions_and_parameters_apart() -> None:
         KeyMaker("f", ["a"]).key("v", [b"1"], [("g", "0" * 64)]),
     ]
     assert len({base, *others}) == 5
+
+
+def test_builtins_may_be_names_of_parameters() -> None:
+    """The generated binder uses no name that a parameter could hide."""
+
+    def shadow(dict: Any = 1, sorted: Any = 2, **more: Any) -> Any:
+        return dict, sorted, more
+
+    binder = Binder(shadow)
+    bound = binder.bind(sorted=3, z=1, a=2)
+    assert bound == (1, 3, {"a": 2, "z": 1}) and list(bound[2]) == ["a", "z"]
+    assert binder.invoke(shadow, bound) == shadow(sorted=3, a=2, z=1)
+
+
+def test_what_every_call_has_to_give_is_known() -> None:
+    """Parameters without a default, variadic ones aside."""
+    assert Binder(everything).required == ("a", "b", "d")
+    assert Binder(variadic).required == ()

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from sweepable.errors import DeclarationError
-from sweepable.outputs import Declaration, Output, as_output, conforms
+from sweepable.outputs import Declaration, Output, as_output, conforms, short
 
 
 class Score(NamedTuple):
@@ -111,3 +111,30 @@ def test_what_is_no_type_is_refused() -> None:
         as_output("depend_on", [1])
     with pytest.raises(DeclarationError, match="codec"):
         Output(float, codec="zip")
+
+
+def test_a_layout_says_what_it_was_held_against() -> None:
+    """Conforming, not conforming, undeclared: three layouts that a later declaration tells apart."""
+    declared = Declaration({"a": Output(float), "b": Output(float)})
+    fits, no_fault = declared.take_apart((1.0, 2.0))
+    wrong, fault = declared.take_apart((1.0, "x"))
+    shapeless, _ = declared.take_apart({"c": 1})
+    undeclared, _ = Declaration({}).take_apart({"c": 1})
+    assert not no_fault and fault == "b: declared float, returned str 'x'"
+    assert fits.layout.declared == declared.text == "a: float, b: float"
+    assert wrong.layout.declared == shapeless.layout.declared == f"!{declared.text}"
+    assert undeclared.layout.declared == "" and undeclared.layout.names == ("c",)
+    assert shapeless.layout.names == ("value",)
+
+
+def test_codecs_go_with_their_outputs() -> None:
+    """A chosen codec is found again whatever the order in which a dict returns its outputs."""
+    declared = Declaration({"a": Output(codec="pickle"), "b": Output()})
+    assert declared.take_apart({"b": 1, "a": 2})[0].codecs == (None, "pickle")
+    assert Declaration({"a": Output()}).take_apart(1)[0].codecs == ()
+
+
+def test_messages_show_values_shortly() -> None:
+    """However large a value, a message shows it in a few words."""
+    large: list[Any] = [10**5000, "x" * 10**6, list(range(10**6)), np.zeros(10**6), {i: [i] for i in range(10**5)}]
+    assert all(len(short(value)) <= 40 for value in large)

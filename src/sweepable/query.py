@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -101,15 +100,15 @@ class Query:
     def _unlimited(self) -> Selection:
         """What further narrowing starts from: all of this selection, or what its limit leaves of it."""
         found = self._selection
-        return found if found.limit is None else replace(found, limit=None, lookups=(), within=found)
+        return found if found.limit is None else found._replace(limit=None, lookups=(), within=found)
 
     def _narrowed(self, **changes: Any) -> Query:
-        narrowed = Query(self._source, replace(self._unlimited(), **changes))
+        narrowed = Query(self._source, self._unlimited()._replace(**changes))
         narrowed._plan()  # a wrong name is an error here, not where the query is read
         return narrowed
 
     def _but(self, **changes: Any) -> Query:
-        return Query(self._source, replace(self._selection, **changes))
+        return Query(self._source, self._selection._replace(**changes))
 
     def _plan(self) -> Plan:
         return Plan(self._source, self._selection)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from sweepable.callee import Callee
 from sweepable.comparisons import Condition, joined, negated
@@ -26,8 +25,7 @@ _BELOW = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
+class Source(NamedTuple):
     """Whose calls a query is about."""
 
     store: Store
@@ -46,8 +44,7 @@ class Source:
         return self.store.find_function(self.name, self.callee.version().digest, self.callee.facts.home)
 
 
-@dataclass(frozen=True, slots=True)
-class Selection:
+class Selection(NamedTuple):
     """Which of the calls, in which order."""
 
     lookups: tuple[tuple[bool, Mapping[str, object]], ...] = ()  # (excluded, look-ups)

@@ -295,7 +295,8 @@ class _Work:
         if store.read_only:
             return
         try:
-            store.put(new_call(call, status, started=time.time(), seconds=0.0, failure=failure))
+            upstream = tuple(call.lineage())
+            store.put(new_call(call, status, time.time(), 0.0, failure=failure, upstream=upstream))
         except Exception:
             _LOG.exception("the failure of %s could not be stored", call.title())
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from sweepable.outputs import short
+
 if TYPE_CHECKING:
     from sweepable.callee import Callee
 
@@ -51,7 +53,7 @@ class Upstream:
         return Upstream, (self.callee, self.fixed, self.field)
 
     def __repr__(self) -> str:
-        fixed = ", ".join(f"{name}={value!r}" for name, value in self.fixed.items())
+        fixed = ", ".join(f"{name}={short(value)}" for name, value in self.fixed.items())
         base = f"{self.callee.name}.partial({fixed})" if fixed else self.callee.name
         return f"{base}[{self.field!r}]" if self.field is not None else base
 
