@@ -212,7 +212,7 @@ def test_attrs(run_script: RunScript) -> None:
         def f(x):
             return Config().rate
         version = CodeIdentity(f).version()
-        print(version.digest, version.untracked)
+        print(version.digest, version.untracked + version.notes)
     """
     digests = [run_script(source, arguments=(rate,)).stdout for rate in ("0.5", "0.5", "0.6")]
     assert digests[0] == digests[1] != digests[2]
@@ -238,7 +238,7 @@ NOTEBOOK = """
     run("def h(x):\\n    return x * K + 1")
     run("d = CodeIdentity(f).version(); e = first.version()")
     run("assert a.digest == b.digest == c.digest != d.digest == e.digest")
-    run("assert not any(version.untracked for version in (a, b, c, d))")
+    run("assert not any(version.untracked + version.notes for version in (a, b, c, d))")
     run("assert home_of(f) == 'notebook'")
     run("def shown():\\n    return sorted(globals())\\nidentity = CodeIdentity(shown); identity.version()")
     run("shown()")
@@ -268,7 +268,7 @@ def test_no_source() -> None:
     exec("K = 1\ndef g(x, n=2):\n    return x + K + n\ndef f(x):\n    return g(x)", space)
     identity = CodeIdentity(space["f"])
     first = identity.version()
-    assert [line for line in first.untracked if "g counts by its byte code" in line]
+    assert [line for line in first.notes if "g counts by its byte code" in line]
     space["K"] = 2
     second = identity.version()
     exec("def g(x, n=2):\n    return x - K + n", space)

@@ -28,7 +28,7 @@ for name, place in json.load(open("cases.json")).items():
             function = getattr(function, step)
         function = getattr(function, "__wrapped__", function) if "cached" in name else function
         version = CodeIdentity(function).version()
-        found[name] = [version.digest, version.fingerprint, list(version.untracked)]
+        found[name] = [version.digest, version.fingerprint, list(version.untracked + version.notes)]
     except Exception as error:
         import traceback
         found[name] = ["error", "error", [traceback.format_exc()]]

@@ -299,7 +299,7 @@ def test_edited_file_is_not_the_running_code(lab: ModuleType) -> None:
     file = Path(str(lab.__file__))
     file.write_text(file.read_text().replace("return x * n", "return x * n + 1"))
     assert identity.version().digest == reference.digest
-    assert identity.version().untracked == reference.untracked
+    assert identity.version().untracked + identity.version().notes == reference.untracked + reference.notes
 
 
 def test_edited_helper_file_is_not_the_running_code(lab: ModuleType) -> None:
@@ -307,7 +307,7 @@ def test_edited_helper_file_is_not_the_running_code(lab: ModuleType) -> None:
     file = Path(str(lab.tools.__file__))
     file.write_text(file.read_text().replace("x * FACTOR", "x / FACTOR"))
     edited = CodeIdentity(lab.f).version()
-    assert [line for line in edited.untracked if "scale" in line and "byte code" in line]
+    assert [line for line in edited.notes if "scale" in line and "byte code" in line]
     importlib.reload(lab.tools)
     assert CodeIdentity(lab.f).version().digest != edited.digest
 
@@ -318,7 +318,7 @@ def test_lines_moved_since_import(lab: ModuleType) -> None:
     file = Path(str(lab.tools.__file__))
     file.write_text("# a comment\n\n\n" + file.read_text())
     after = CodeIdentity(lab.f).version()
-    assert (after.digest, after.untracked) == (before.digest, before.untracked)
+    assert (after.digest, after.untracked + after.notes) == (before.digest, before.untracked + before.notes)
 
 
 def test_dicts_with_slow_keys(lab: ModuleType) -> None:

@@ -45,7 +45,8 @@ def _status(row: StoredCall | None) -> Iterator[str]:
 
 
 def _untracked(call: Call) -> str:
-    return "".join(f"\n  not followed: {sentence}" for sentence in call.version.untracked)
+    said = [f"not followed: {sentence}" for sentence in call.version.untracked] + list(call.version.notes)
+    return "".join(f"\n  {sentence}" for sentence in said)
 
 
 def _code(call: Call, store: Store) -> Iterator[str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
 #: How a stored call ended. ``done`` is served; the others never are.
@@ -16,8 +15,7 @@ Status = Literal["done", "tainted", "failed", "killed", "unkept"]
 Role = Literal["argument", "nested", "depends_on"]
 
 
-@dataclass(frozen=True, slots=True)
-class CodeNode:
+class CodeNode(NamedTuple):
     """One function, class or value that a version of code reaches."""
 
     #: The names it was reached by, in order met, as written: ``damp``, ``control.damp``, ``self.gain``.
@@ -36,8 +34,7 @@ class CodeNode:
     edges: tuple[int, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class CodeVersion:
+class CodeVersion(NamedTuple):
     """One state of a function's code with all that it reaches."""
 
     #: 64 hex digits; equal on every Python and machine for the same code.
@@ -48,12 +45,13 @@ class CodeVersion:
     nodes: tuple[CodeNode, ...] = ()
     #: Top-level names of third-party packages reached.
     packages: tuple[str, ...] = ()
-    #: Sentences for people: what could not be followed.
+    #: Sentences for people: what could not be followed, so that its change would not be seen.
     untracked: tuple[str, ...] = ()
+    #: Sentences for people: what counts by more than its meaning, so that a change of nothing may cost a run.
+    notes: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class FunctionFacts:
+class FunctionFacts(NamedTuple):
     """What the store is told about a cached function."""
 
     #: The name that is part of every key: ``__qualname__`` or ``name=``.
@@ -67,8 +65,7 @@ class FunctionFacts:
 LayoutKind = Literal["value", "tuple", "list", "dict", "object"]
 
 
-@dataclass(frozen=True, slots=True)
-class Layout:
+class Layout(NamedTuple):
     """How the named outputs of a call make up the value that the function returned.
 
     ``value``: the one output is the value. ``tuple``, ``list``: outputs in order. ``dict``: outputs by key,
@@ -81,8 +78,7 @@ class Layout:
     declared: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Outputs:
+class Outputs(NamedTuple):
     """A returned value, taken apart: one value per name of the layout."""
 
     layout: Layout
@@ -102,8 +98,7 @@ class UpstreamCall(NamedTuple):
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class Argument:
+class Argument(NamedTuple):
     """One bound argument as the store keeps it."""
 
     name: str
@@ -117,8 +112,7 @@ class Argument:
     digest: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Failure:
+class Failure(NamedTuple):
     """An exception that a call raised, as kept."""
 
     type_name: str
@@ -126,8 +120,7 @@ class Failure:
     traceback: str
 
 
-@dataclass(frozen=True, slots=True)
-class NewCall:
+class NewCall(NamedTuple):
     """A call to be stored."""
 
     key: str
@@ -143,7 +136,7 @@ class NewCall:
     outputs: Outputs | None = None
     failure: Failure | None = None
     upstream: tuple[UpstreamCall, ...] = ()
-    environment: Mapping[str, str] = field(default_factory=dict)
+    environment: Mapping[str, str] = {}  # noqa: RUF012
 
 
 class StoredCall(NamedTuple):

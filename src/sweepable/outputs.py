@@ -142,9 +142,9 @@ class Declaration:
         wrong = self._wrong_shape(value) if found is None else self._wrong_types(found)
         found = found or _the_one("value", value)
         # A layout that does not conform is held against the declaration again at each hit, and against its successor.
-        layout = dataclasses.replace(found.layout, declared=f"!{self.text}" if wrong else self.text)
+        layout = found.layout._replace(declared=f"!{self.text}" if wrong else self.text)
         codecs = tuple(map(self._codecs.get, layout.names)) if self._codecs else ()
-        return dataclasses.replace(found, layout=layout, codecs=codecs), wrong
+        return found._replace(layout=layout, codecs=codecs), wrong
 
     def _find(self, value: object) -> Outputs | None:
         if len(self.names) == 1 and self._is_the_one(value):

@@ -10,7 +10,6 @@ import time
 import traceback
 from collections.abc import Iterator
 from contextvars import ContextVar
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -35,8 +34,6 @@ from sweepable.store.codecs import CannotEncode
 from sweepable.store.store import Store
 
 _LOG = logging.getLogger("sweepable")
-#: What costs at most a needless run is left to `explain`.
-_ONLY_A_RUN = "counts by its byte code"
 _OURS = (str(Path(__file__).parent), "<sweepable", contextlib.__file__)
 
 
@@ -222,7 +219,7 @@ class Run:
     def _keep_stub(self, new: NewCall, reason: str) -> StoredCall | None:
         """A row without a result, so that the lineage of what is computed from it stays whole."""
         try:
-            return self.store.put(replace(new, status="unkept", outputs=None, failure=Failure("NotKept", reason, "")))
+            return self.store.put(new._replace(status="unkept", outputs=None, failure=Failure("NotKept", reason, "")))
         except Exception:
             _LOG.warning("the call %s could not be stored", self.call.title(), exc_info=True)
             return None
@@ -318,8 +315,7 @@ def announce(call: Call, store: Store) -> None:
     if not first((announce, name, store.path, call.version.digest)) or _quiet.get():
         return
     for sentence in call.version.untracked:
-        if _ONLY_A_RUN not in sentence:
-            warn_once((UntrackedCode, name, sentence), f"{name}: {sentence}", UntrackedCode)
+        warn_once((UntrackedCode, name, sentence), f"{name}: {sentence}", UntrackedCode)
     older = stale_count(call.callee, call.version, store)
     if older:
         warn(

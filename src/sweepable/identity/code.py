@@ -189,6 +189,7 @@ def _version_of(walk: Walk, mirror: Walk, options: Options) -> CodeVersion:
         tuple(_nodes(walk, mirror)),
         tuple(sorted(walk.findings.packages)),
         tuple(walk.findings.untracked),
+        tuple(walk.findings.notes),
     )
 
 

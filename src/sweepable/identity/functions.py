@@ -77,7 +77,7 @@ def _body(walk: Walk, node: Node, function: FunctionType) -> references.Referenc
     if located is None:
         node.own = _body_by_code(walk, function)
         if walk.mode.by_tree:
-            walk.findings.note(
+            walk.findings.remark(
                 f"{function.__qualname__} counts by its byte code, so by the Python version too: "
                 f"no source at hand compiles to the code that runs"
             )

@@ -57,12 +57,18 @@ class Findings:
 
     packages: set[str] = field(default_factory=set)
     untracked: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
     reads_docs: bool = False
 
     def note(self, sentence: str) -> None:
         """Note what cannot be followed, once."""
         if sentence not in self.untracked:
             self.untracked.append(sentence)
+
+    def remark(self, sentence: str) -> None:
+        """Note what counts by more than its meaning, once."""
+        if sentence not in self.notes:
+            self.notes.append(sentence)
 
 
 class Walk:

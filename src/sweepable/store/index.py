@@ -9,7 +9,7 @@ import json
 import sqlite3
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple, cast
 
 from blake3 import blake3
@@ -254,7 +254,7 @@ def _version_id(c: sqlite3.Connection, function: int, version: CodeVersion) -> i
             version.fingerprint,
             time.time(),
             _storable(version.nodes[0].summary) if version.nodes else "",
-            json.dumps([asdict(node) for node in version.nodes]),
+            json.dumps([node._asdict() for node in version.nodes]),
             json.dumps(version.packages),
             json.dumps(version.untracked),
         ),
