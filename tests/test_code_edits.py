@@ -15,7 +15,7 @@ import pytest
 
 from running import script_environment, write_files
 
-RUNNER = '''
+RUNNER = """
 import importlib, json, sys, warnings
 from sweepable.identity.code import CodeIdentity
 
@@ -33,7 +33,7 @@ for name, place in json.load(open("cases.json")).items():
         import traceback
         found[name] = ["error", "error", [traceback.format_exc()]]
 print(json.dumps(found))
-'''
+"""
 
 
 class Case(NamedTuple):

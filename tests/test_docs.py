@@ -36,4 +36,3 @@ def test_every_other_program_runs(run_script: RunScript) -> None:
 def test_every_public_function_is_in_the_readme(name: str) -> None:
     """Whoever reads the README has met each function."""
     assert re.search(rf"\b{name}\b", README)
-

@@ -85,7 +85,8 @@ def test_upstream_parameters_are_swept_by_any_spelling(pipeline: tuple[Any, Any,
         simulate.sweep(**{name: [1.0, 2.0]}, progress=False)
         for name in ("amplitude", "reference__amplitude", "ref__amplitude")
     ]
-    assert [rec.info.key for rec in sweeps[0]] == [rec.info.key for rec in sweeps[1]] == [rec.info.key for rec in sweeps[2]]
+    keys = [[rec.info.key for rec in runs] for runs in sweeps]
+    assert keys[0] == keys[1] == keys[2]
 
 
 def test_failing_points_do_not_stop_the_others(pipeline: tuple[Any, Any, list[str]]) -> None:
@@ -150,7 +151,8 @@ def test_what_is_an_axis_and_what_a_constant(pipeline: tuple[Any, Any, list[str]
     with pytest.raises(SpaceError, match=r"axis\(.*fixed\("):
         total.sweep(values=[1.0, 2.0], progress=False)
     assert [rec.value for rec in total.sweep(values=sweepable.axis([(1.0,), (2.0, 3.0)]), progress=False)] == [1.0, 5.0]
-    assert [rec.value for rec in total.sweep(values=sweepable.fixed([4.0]), scale=[1.0, 2.0], progress=False)] == [4.0, 8.0]
+    runs = total.sweep(values=sweepable.fixed([4.0]), scale=[1.0, 2.0], progress=False)
+    assert [rec.value for rec in runs] == [4.0, 8.0]
 
 
 def test_spaces_are_swept(pipeline: tuple[Any, Any, list[str]]) -> None:
@@ -166,7 +168,8 @@ def test_records_and_partials_are_axes(pipeline: tuple[Any, Any, list[str]]) -> 
     reference, simulate, _ = pipeline
     references = reference.sweep(amplitude=[1.0, 2.0], progress=False)
     by_record = simulate.sweep(ref=references, progress=False)
-    by_partial = simulate.sweep(ref=[reference.partial(amplitude=1.0), reference.partial(amplitude=2.0)], progress=False)
+    partials = [reference.partial(amplitude=1.0), reference.partial(amplitude=2.0)]
+    by_partial = simulate.sweep(ref=partials, progress=False)
     assert by_partial.counts["hit"] == 2
     assert by_record.to_df()["total"].tolist() == by_partial.to_df()["total"].tolist() == [19.5, 39.5]
 
@@ -225,7 +228,7 @@ def test_sweeps_inside_a_cached_function_are_its_upstream() -> None:
 
 
 def test_an_interrupt_keeps_what_is_done(pipeline: tuple[Any, Any, list[str]]) -> None:
-    """KeyboardInterrupt reaches the caller; what was computed before it is stored, and the next sweep goes on from there."""
+    """KeyboardInterrupt reaches the caller; what was computed before it is stored, and the next sweep goes on."""
 
     @sweepable.cache(ignore_globals=["stop"])
     def simulate(gain: float) -> float:
@@ -290,11 +293,15 @@ PARALLEL = """
 
 def test_workers_compute_what_this_process_would(run_script: RunScript) -> None:
     """Over worker processes, functions of a script give the same keys and values, and a second run computes nothing."""
-    script = PARALLEL + """
+    script = (
+        PARALLEL
+        + """
         runs = simulate.sweep(gain=[1.0, 2.0, 3.0], amplitude=[1.0, 2.0], n_jobs=2, progress=False)
-        print(runs.counts["run"], runs.counts["hit"], runs.to_df()["total"].tolist(), set(runs.to_df()["pid"]) - {os.getpid()} != set())
+        frame = runs.to_df()
+        print(runs.counts["run"], runs.counts["hit"], frame["total"].tolist(), os.getpid() not in set(frame["pid"]))
         print(simulate(gain=1.0)[0])
     """
+    )
     first = run_script(script).stdout.splitlines()
     assert first == ["6 0 [9.0, 15.0, 15.0, 27.0, 21.0, 39.0] True", "9.0"]
     second = run_script(script).stdout.splitlines()
@@ -303,23 +310,29 @@ def test_workers_compute_what_this_process_would(run_script: RunScript) -> None:
 
 def test_a_killed_worker_costs_its_point(run_script: RunScript) -> None:
     """The point whose process dies is a failed Record; all others are done; the next sweep takes it up again."""
-    script = PARALLEL + """
+    script = (
+        PARALLEL
+        + """
         runs = simulate.sweep(gain=[float(i) for i in range(12)], n_jobs=2, progress=False)
         print(len(runs), runs.counts["failed"], sorted(rec.gain for rec in runs.failed))
         print([rec.info.status for rec in runs.failed], [rec.info.error for rec in runs.failed][1])
     """
+    )
     first = run_script(script).stdout.splitlines()
     assert first[0] == "10 2 [7.0, 8.0]"
     assert first[1] == "['killed', 'failed'] ValueError: eight"
-    again = PARALLEL.replace("if gain == 7.0", "if gain == 70.0") + """
+    again = (
+        PARALLEL.replace("if gain == 7.0", "if gain == 70.0")
+        + """
         runs = simulate.sweep(gain=[7.0], n_jobs=2, progress=False, on_stale="ignore")
         print(runs.counts["run"], runs.counts["failed"])
     """
+    )
     assert run_script(again).stdout.split() == ["1", "0"]
 
 
 def test_a_worker_that_sees_other_constants_refuses(run_script: RunScript) -> None:
-    """A module constant set in the parent is not what the worker imports: the point stays pending, the node is named."""
+    """A constant set in the parent is not what the worker imports: the point stays pending, the node is named."""
     done = run_script(
         """
         import lab

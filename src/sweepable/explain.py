@@ -36,7 +36,11 @@ def explain(call: Call) -> Explanation:
 
 
 def _when(row: StoredCall) -> str:
-    return f"on {dt.datetime.fromtimestamp(row.started):%Y-%m-%d %H:%M}"
+    return f"on {_at(row.started)}"
+
+
+def _at(seconds: float) -> str:
+    return f"{dt.datetime.fromtimestamp(seconds):%Y-%m-%d %H:%M}"
 
 
 def _status(row: StoredCall | None) -> Iterator[str]:
@@ -59,8 +63,9 @@ def _code(call: Call, store: Store) -> Iterator[str]:
         yield "  its code is that of stored calls, so its arguments or what is upstream of it are other ones"
         return
     if versions:
-        yield f"  {versions[-1].calls} calls are stored under other code, of {dt.datetime.fromtimestamp(versions[-1].created):%Y-%m-%d %H:%M}:"
-        yield from _differences(_manifest(store, function, versions[-1].id), call.version.nodes)
+        latest = versions[-1]
+        yield f"  calls stored under other code: {latest.calls}; first seen {_at(latest.created)}; since then:"
+        yield from _differences(_manifest(store, function, latest.id), call.version.nodes)
 
 
 def _manifest(store: Store, function: StoredFunction, version: int) -> list[Mapping[str, Any]]:

@@ -80,9 +80,7 @@ class CallNode:
     def _steps(self) -> list[Step]:
         nodes = {call.id: CallNode(self.store, call) for call in calls_of(self.store, [edge.id for edge in self.edges])}
         # Two ways to one call are one node, whose own upstream is then read once.
-        return [
-            Step(edge.name, edge.function, nodes[edge.id], edge.role) for edge in self.edges if edge.id in nodes
-        ]
+        return [Step(edge.name, edge.function, nodes[edge.id], edge.role) for edge in self.edges if edge.id in nodes]
 
     def steps(self) -> list[Step]:
         """The upstream calls: those given as arguments first, then those made inside."""

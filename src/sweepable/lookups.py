@@ -216,9 +216,7 @@ def _is_missing(calls: str, plain: str | None, value: object) -> Condition:
     return missing if value else negated(missing)
 
 
-def _matches(
-    node: FunctionNode, name: str, calls: str, plain: str | None, values: Sequence[object]
-) -> list[Condition]:
+def _matches(node: FunctionNode, name: str, calls: str, plain: str | None, values: Sequence[object]) -> list[Condition]:
     """A parameter that takes upstream calls is compared by their keys; it may have been given plain values, too."""
     references = [value for value in values if _is_reference(value)]
     others = [value for value in values if not _is_reference(value) or (plain and not _is_upstream_of(node, name))]

@@ -136,7 +136,7 @@ class NewCall(NamedTuple):
     outputs: Outputs | None = None
     failure: Failure | None = None
     upstream: tuple[UpstreamCall, ...] = ()
-    environment: Mapping[str, str] = {}  # noqa: RUF012
+    environment: Mapping[str, str] = {}
 
 
 class StoredCall(NamedTuple):

@@ -120,9 +120,7 @@ def _explicit(node: Node, path: tuple[str, ...], name: str) -> list[Place]:
 
 def _further_up(root: Node, name: str) -> list[Place]:
     """A name of upstream calls, wherever they stand."""
-    return _anywhere(
-        root, lambda node, path: _plain(node, path, name) or _explicit(node, path, name) if path else []
-    )
+    return _anywhere(root, lambda node, path: _plain(node, path, name) or _explicit(node, path, name) if path else [])
 
 
 def _by_path(root: Node, name: str, path: tuple[str, ...]) -> list[Place]:

@@ -40,8 +40,8 @@ class Sweep(Query):
         The points.
     counts : dict of str to int
         How the points came out: ``hit`` (was stored), ``run``, ``failed``, ``blocked`` (an upstream call failed),
-        ``pending`` (not done: refused by a worker, or interrupted), and ``upstream`` for the calls that ran because points
-        needed them.
+        ``pending`` (not done: refused by a worker, or interrupted), and ``upstream`` for the calls that ran because
+        points needed them.
     """
 
     def __init__(self, source: Source, space: Space, keys: Sequence[str], counts: Mapping[str, int]) -> None:
@@ -219,8 +219,8 @@ class _Work:
         """Say, or refuse to go on, when results exist only under older code, or none could be kept."""
         if self.tasks and self.store.read_only:
             raise StoreError(
-                f"the store {self.store.path} cannot be written, so {len(self.tasks)} calls of this sweep would run and not "
-                "be kept; use another store: sweepable.use(path)"
+                f"the store {self.store.path} cannot be written, so {len(self.tasks)} calls of this sweep would run "
+                "and not be kept; use another store: sweepable.use(path)"
             )
         if not self.tasks or self.settings.on_stale == "ignore":
             return
@@ -381,5 +381,3 @@ def _difference(callee: Callee, version: CodeVersion) -> str | None:
     if callee.version().digest == version.digest:
         return None
     return callee.adopt(version)
-
-
