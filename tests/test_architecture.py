@@ -20,7 +20,7 @@ PACKAGE = ROOT / "src" / "sweepable"
 #: From the ground up; an import goes to a lower line, or stays within its own package.
 LAYERS = (
     ("model", "errors"),
-    ("outputs", "names", "environment", "notices", "cacheable", "spaces"),
+    ("outputs", "names", "environment", "imported", "notices", "cacheable", "spaces"),
     ("identity",),
     ("store",),
     ("lineage",),
@@ -36,6 +36,7 @@ LAYERS = (
     ("runs",),
     ("serving",),
     ("coroutines", "explain", "executors"),
+    ("dispatch",),
     ("sweeps",),
     ("function",),
     ("making",),

@@ -621,3 +621,32 @@ def test_a_warning_points_at_the_users_line() -> None:
         warnings.simplefilter("always")
         sweepable.cache(two_numbers, name=f"n{random.random()}")()
     assert not said and sys.getrefcount(consume) > 0
+
+
+def test_a_pin_does_not_make_two_functions_one(run_script: RunScript) -> None:
+    """Functions of one name in two modules, or made by one factory, stay apart under the same pinned version."""
+    module = """
+    import sweepable
+
+    @sweepable.cache(version="1")
+    def scale(x):
+        return {factor} * x
+    """
+    source = """
+        import here, there, sweepable
+
+        def make(n):
+            @sweepable.cache(version="1")
+            def scale(x):
+                return n * x
+            return scale
+
+        print(here.scale(2), there.scale(2), make(5)(2), make(7)(2))
+        if __name__ == "__main__":
+            print([rec.value for rec in there.scale.sweep(x=[1, 2], n_jobs=2, progress=False)])
+            print([rec.value for rec in make(5).sweep(x=[1, 2], n_jobs=2, progress=False)])
+    """
+    files = {"here.py": module.format(factor=2), "there.py": module.format(factor=100)}
+    for _ in range(2):
+        done = run_script(source, files=files)
+        assert done.stdout.splitlines() == ["4 200 10 14", "[100, 200]", "[5, 10]"]

@@ -31,6 +31,7 @@ def test_a_hit_says_when_it_ran(lab: Any) -> None:
     assert not simulate.explain().hit and "no call of simulate is stored" in str(simulate.explain())
     simulate()
     assert simulate.explain().hit and "hit: simulate(gain=2.0) ran on" in str(simulate.explain())
+    assert "no call" in str(sweepable.cache(lab.damp).explain()), "a required argument is no obstacle"
     assert "arguments" in str(simulate.explain(gain=3.0))
 
 

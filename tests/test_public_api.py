@@ -67,3 +67,44 @@ def test_importing_opens_nothing_and_imports_little(run_script: RunScript) -> No
     first, second, third = run_script(source, name="lab.py").stdout.splitlines()
     assert (first, second) == ("[] set() 1", "[] False")
     assert third == "2.0 []"
+
+
+def test_importing_and_decorating_cost_little_beyond_numpy(run_script: RunScript) -> None:
+    """What costs milliseconds to import, of the standard library too, is imported when a value or a fault needs it."""
+    source = """
+        import sys
+        import numpy
+        before = set(sys.modules)
+        import lab
+        print(*sorted(set(sys.modules) - before))
+    """
+    lab = """
+        import sweepable
+
+        @sweepable.cache(y=float)
+        def f(x=1.0):
+            return x
+    """
+    found = set(run_script(source, files={"lab.py": lab}).stdout.split())
+    assert "sweepable.function" in found
+    paths_and_numbers = {"pathlib", "decimal", "fractions", "uuid", "array", "unicodedata"}
+    faults = {"logging", "traceback", "difflib"}
+    workers = {"concurrent", "concurrent.futures", "multiprocessing", "queue", "signal", "subprocess", "heapq"}
+    assert not found & (paths_and_numbers | faults | workers)
+    assert not found & {"sweepable.executors", "sweepable.explain", "sweepable.identity.paths"}
+
+
+def test_what_tells_of_faults_is_there_once_a_store_is_open(run_script: RunScript) -> None:
+    """A program that can open no further file still gets its values: to say what is wrong, nothing is imported."""
+    source = """
+        import sys
+        import sweepable
+
+        @sweepable.cache
+        def f(x=1.0):
+            return x
+
+        f()
+        print({"logging", "traceback"} <= set(sys.modules))
+    """
+    assert run_script(source, name="lab.py").stdout.split() == ["True"]

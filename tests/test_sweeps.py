@@ -426,5 +426,77 @@ def test_a_changed_declaration_is_checked_against_what_is_stored() -> None:
     named = sweepable.cache(simulate, low=float, high=float, ignore_globals=["ran"])
     assert named.sweep(gain=[1.0, 2.0], progress=False).to_df()["high"].tolist() == [2.0, 4.0]
     wrong = sweepable.cache(simulate, low=float, high=str, ignore_globals=["ran"])
-    assert wrong.sweep(gain=[1.0, 2.0], progress=False).counts["failed"] == 2
+    with pytest.warns(sweepable.SweepableWarning, match="high: declared str, returned float"):
+        assert wrong.sweep(gain=[1.0, 2.0], progress=False).counts["failed"] == 2
     assert ran == []
+
+
+def test_results_that_cannot_be_kept_are_failed_points(run_script: RunScript) -> None:
+    """In workers too: one warning reaches the caller, the points are counted and listed as failed."""
+    done = run_script(
+        """
+        import warnings
+        import sweepable
+
+        @sweepable.cache
+        def simulate(gain=1.0):
+            return (lambda: gain) if gain < 2 else open("/dev/null") if gain == 2 else gain
+
+        if __name__ == "__main__":
+            with warnings.catch_warnings(record=True) as said:
+                warnings.simplefilter("always")
+                runs = simulate.sweep(gain=[2.0, 3.0], n_jobs=2, progress=False)
+            print(runs.counts["run"], runs.counts["failed"], [rec.gain for rec in runs.failed])
+            print([warning.category.__name__ for warning in said if "not kept" in str(warning.message)])
+        """
+    )
+    assert done.stdout.splitlines() == ["1 1 [2.0]", "['NotKept']"]
+
+
+def test_a_store_of_a_functions_own_is_not_its_upstreams(run_script: RunScript, tmp_path: Path) -> None:
+    """Over workers as in this process, each call is stored where its function says."""
+    done = run_script(
+        f"""
+        import sweepable
+
+        @sweepable.cache
+        def reference(amplitude=1.0):
+            return amplitude
+
+        @sweepable.cache(store={str(tmp_path / "own")!r})
+        def simulate(ref=reference, gain=1.0):
+            return gain * ref.value
+
+        if __name__ == "__main__":
+            runs = simulate.sweep(gain=[1.0, 2.0], amplitude=[1.0, 2.0], n_jobs=2, progress=False)
+            print(len(runs), reference.select().count())
+        """
+    )
+    assert done.stdout.split() == ["4", "2"]
+
+
+def test_a_failure_outside_the_function_has_its_traceback(run_script: RunScript) -> None:
+    """A point that fails before its function runs, in a worker, is a failed Record that says where."""
+    done = run_script(
+        """
+        import os
+        import sweepable
+
+        class Config:
+            def __init__(self, gain):
+                self.gain, self.home = gain, os.getpid()
+            def __sweepable_digest__(self):
+                if os.getpid() != self.home:
+                    raise RuntimeError("not at home")
+                return self.gain
+
+        @sweepable.cache
+        def simulate(config, scale=1.0):
+            return config.gain * scale
+
+        if __name__ == "__main__":
+            runs = simulate.sweep(config=[Config(1.0), Config(2.0)], n_jobs=2, progress=False)
+            print(runs.counts["failed"], len(runs.failed), "Traceback" in runs.failed[0].info.traceback)
+        """
+    )
+    assert done.stdout.split() == ["2", "2", "True"]

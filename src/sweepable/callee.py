@@ -7,14 +7,22 @@ import inspect
 import sys
 import weakref
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any, NamedTuple, cast
 
 from sweepable.cacheable import check_cacheable, code_of, is_async, name_of
-from sweepable.errors import AmbiguousName, ArgumentError, DeclarationError, UnknownName, WorkerRefused
+from sweepable.errors import (
+    AmbiguousName,
+    ArgumentError,
+    DeclarationError,
+    UndigestibleError,
+    UnknownName,
+    WorkerRefused,
+)
 from sweepable.identity.arguments import Binder
-from sweepable.identity.code import CodeIdentity, home_of
+from sweepable.identity.code import CodeIdentity, describe, home_of
 from sweepable.identity.key import KeyMaker, pinned_version
+from sweepable.identity.values import Encoder
+from sweepable.identity.walk import Said
 from sweepable.model import CodeVersion, FunctionFacts
 from sweepable.names import Own, Place, Step, ambiguous, did_you_mean, resolve, unknown
 from sweepable.outputs import Declaration, short
@@ -36,11 +44,10 @@ class Dependency(NamedTuple):
         return self.callee.bind_by_name({**self.fixed, **given})
 
 
-@dataclass(frozen=True, slots=True)
-class Options:
+class Options(NamedTuple):
     """The options of the decorator, beside the outputs."""
 
-    upstream: Mapping[str, object] = field(default_factory=dict)
+    upstream: Mapping[str, object] = {}
     depends_on: object = ()
     ignore: tuple[str, ...] = ()
     name: str | None = None
@@ -82,7 +89,8 @@ class Callee:
         self.counted = [(i, name) for i, name in enumerate(self.parameters) if name not in ignored]
         self.keys = KeyMaker(self.name, [name for _, name in self.counted])
         self._code = self._find_code()
-        self._pinned = CodeVersion(pinned_version(options.version), "") if options.version is not None else None
+        self.said = _said(self, self._code)
+        self._pinned: CodeVersion | None = None
         self._front: Any = None
         register(self)
 
@@ -140,11 +148,27 @@ class Callee:
             name=self.name,
         )
 
+    def _pin(self, label: str) -> CodeVersion:
+        """The version that the author has pinned; it does not count as one function what are two."""
+        closure = getattr(self.function, "__closure__", None) or ()
+        held = [(cell.cell_contents if _is_full(cell) else None) for cell in closure]
+        try:
+            values = Encoder(describe).encode(held, "closure")
+        except UndigestibleError as error:
+            error.function = self.name
+            raise
+        return CodeVersion(pinned_version(label, self.facts.home, values), "")
+
     # -- identity
 
     def version(self) -> CodeVersion:
         """The version of the code as it is now."""
-        return self._pinned or self._code.version()
+        label = self.options.version
+        if label is None:
+            return self._code.version()
+        if self._pinned is None:  # at the first call: what it holds may be defined after it
+            self._pinned = self._pin(label)
+        return self._pinned
 
     def changed_since_version(self) -> str | None:
         """What the code depends on and a run has changed, as a sentence; None for nothing."""
@@ -152,8 +176,9 @@ class Callee:
 
     def adopt(self, version: CodeVersion) -> str | None:
         """Take over a version computed by another process, if the code here is the same; else say what differs."""
-        if self._pinned:
-            return None if self._pinned.digest == version.digest else f"{self.name} is pinned to another version here"
+        if self.options.version is not None:
+            same = self.version().digest == version.digest
+            return None if same else f"{self.name} is pinned to another version here"
         return self._code.adopt(version)
 
     # -- the object that users hold
@@ -313,6 +338,27 @@ def _pairs(given: object) -> list[tuple[object, Mapping[str, str]]]:
         return list(given.items())
     several = isinstance(given, Iterable) and not isinstance(given, str) and as_upstream(given) is None
     return [(upstream, {}) for upstream in (given if several else [given])]  # type: ignore[attr-defined]
+
+
+def _said(callee: Callee, code: CodeIdentity) -> Said:
+    """What holds of a cached function's identity in the versions of the functions that reach it.
+
+    A pinned function still counts by its defaults, which are among the arguments of its calls.
+    """
+    options, defaults = callee.options, callee.binder.defaults
+    given = list(options.upstream.items())
+    if options.version is not None:
+        given = [(name, defaults[name]) for _, name in callee.counted if name in defaults]
+    given += [("depends_on", upstream) for upstream, _ in _pairs(options.depends_on)]
+    return Said(callee.name, code.options, options.version, tuple(given), callee.declaration.names)
+
+
+def _is_full(cell: Any) -> bool:
+    try:
+        cell.cell_contents  # noqa: B018  # an empty cell says so by raising
+    except ValueError:
+        return False
+    return True
 
 
 def _known(callee: Callee, option: str, names: Iterable[str]) -> frozenset[str]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any
 
 from sweepable import serving
 from sweepable.call import Call
+from sweepable.notices import logger
 from sweepable.runs import Obtained, Run, note
 from sweepable.serving import load, lookup, obtain_stored, with_upstream
 from sweepable.store.store import LONGEST_WAIT, Store
@@ -16,7 +16,6 @@ from sweepable.store.store import LONGEST_WAIT, Store
 if TYPE_CHECKING:
     import asyncio
 
-_LOG = logging.getLogger("sweepable")
 
 # Calls in progress by event loop and key: two tasks of one loop wait for each other here, not on a lock.
 _in_progress: dict[tuple[int, str], asyncio.Future[None]] = {}
@@ -78,7 +77,7 @@ async def _once_per_store(call: Call, store: Store) -> Obtained:
         await asyncio.sleep(pause)
         pause = min(2 * pause, 0.05)
     if not held:
-        _LOG.warning("gave up waiting for %s, which another process or thread is running", call.title())
+        logger().warning("gave up waiting for %s, which another process or thread is running", call.title())
     try:
         return obtain_stored(call, store) or await _run(call, store)
     finally:

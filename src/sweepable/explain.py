@@ -10,7 +10,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from sweepable.call import Call
-from sweepable.model import CodeNode, StoredCall
+from sweepable.callee import Callee
+from sweepable.model import CodeNode, CodeVersion, StoredCall
+from sweepable.store.location import current_store
 from sweepable.store.store import Store, StoredFunction
 
 
@@ -30,9 +32,18 @@ def explain(call: Call) -> Explanation:
     store = call.store()
     row = store.fetch(call.key)
     if row is not None and row.status == "done":
-        return Explanation(True, f"hit: {call.title()} ran {_when(row)} for {row.seconds:.3g} s{_untracked(call)}")
-    lines = [f"miss: {call.title()} is not stored", *_status(row), *_code(call, store)]
-    return Explanation(False, "\n".join(lines) + _untracked(call))
+        return Explanation(
+            True, f"hit: {call.title()} ran {_when(row)} for {row.seconds:.3g} s{_untracked(call.version)}"
+        )
+    lines = [f"miss: {call.title()} is not stored", *_status(row), *_code(call.callee, call.version, store)]
+    return Explanation(False, "\n".join(lines) + _untracked(call.version))
+
+
+def explain_code(callee: Callee) -> Explanation:
+    """Say of a function's code alone whether calls are stored under it, and if not, what has changed since."""
+    store, version = current_store(callee.options.store), callee.version()
+    lines = [f"the code of {callee.name}", *_code(callee, version, store)]
+    return Explanation(False, "\n".join(lines) + _untracked(version))
 
 
 def _when(row: StoredCall) -> str:
@@ -48,24 +59,23 @@ def _status(row: StoredCall | None) -> Iterator[str]:
         yield f"  a run of it {_when(row)} is kept as {row.status}, which is never served"
 
 
-def _untracked(call: Call) -> str:
-    said = [f"not followed: {sentence}" for sentence in call.version.untracked] + list(call.version.notes)
+def _untracked(version: CodeVersion) -> str:
+    said = [f"not followed: {sentence}" for sentence in version.untracked] + list(version.notes)
     return "".join(f"\n  {sentence}" for sentence in said)
 
 
-def _code(call: Call, store: Store) -> Iterator[str]:
-    function = store.find_function(call.callee.name, call.version.digest, call.callee.facts.home)
+def _code(callee: Callee, version: CodeVersion, store: Store) -> Iterator[str]:
+    function = store.find_function(callee.name, version.digest, callee.facts.home)
     if function is None:
-        yield f"  no call of {call.callee.name} is stored"
+        yield f"  no call of {callee.name} is stored"
         return
     versions = store.versions(function.id)
-    if any(version.digest == call.version.digest and version.calls for version in versions):
-        yield "  its code is that of stored calls, so its arguments or what is upstream of it are other ones"
-        return
-    if versions:
+    if any(known.digest == version.digest and known.calls for known in versions):
+        yield "  calls are stored under this code; one that is not has other arguments, or other calls upstream"
+    elif versions:
         latest = versions[-1]
         yield f"  calls stored under other code: {latest.calls}; first seen {_at(latest.created)}; since then:"
-        yield from _differences(_manifest(store, function, latest.id), call.version.nodes)
+        yield from _differences(_manifest(store, function, latest.id), version.nodes)
 
 
 def _manifest(store: Store, function: StoredFunction, version: int) -> list[Mapping[str, Any]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Iterator, Sequence
 
@@ -13,7 +14,9 @@ from sweepable.tree import FunctionNode, quoted
 
 #: How calls end that leave no row in their function's table.
 NO_ROW = ("failed", "killed")
-_Row = dict[tuple[str, str], Cell]
+#: How many such tables a connection has at once, before the first is made anew.
+_AT_ONCE = 64
+_numbers = itertools.count()
 
 
 def with_rows(root: FunctionNode, function: int, keys: Sequence[str] | None) -> None:
@@ -29,7 +32,8 @@ def with_rows(root: FunctionNode, function: int, keys: Sequence[str] | None) -> 
             columns.setdefault(column, f"{column[0]} {len(columns)}")
     names = "".join(f", {quoted(name)}" for name in columns.values())
     own = "".join(f", {'' if column in root.columns else 'NULL AS '}{quoted(name)}" for column, name in columns.items())
-    temporary = quoted(f"failed {function}")
+    # One per query: a query may be a value in another one, and both are read in one statement.
+    temporary = quoted(f"failed {function} {next(_numbers) % _AT_ONCE}")
     connection.execute(f"DROP TABLE IF EXISTS temp.{temporary}")
     connection.execute(f"CREATE TEMP TABLE {temporary} (id INTEGER PRIMARY KEY{names})")
     connection.executemany(

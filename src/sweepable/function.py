@@ -6,15 +6,13 @@ import functools
 import inspect
 import sys
 from collections.abc import Callable
-from concurrent.futures import Executor
-from typing import Any, Generic, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar
 
 from sweepable.cacheable import shown_signature
 from sweepable.call import Call
 from sweepable.callee import WRAPPED, Callee, callee_by_name, found_in
 from sweepable.coroutines import value_of_async
 from sweepable.errors import NoCallFound, SpaceError
-from sweepable.explain import Explanation, explain
 from sweepable.model import CodeVersion
 from sweepable.query import Query, Selection, Source
 from sweepable.record import Record
@@ -23,6 +21,11 @@ from sweepable.spaces import Space
 from sweepable.store.location import current_store
 from sweepable.sweeps import OnStale, Settings, Sweep, space_for, sweep
 from sweepable.upstream import Upstream
+
+if TYPE_CHECKING:
+    from concurrent.futures import Executor
+
+    from sweepable.explain import Explanation
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -118,7 +121,14 @@ class CachedFunction(Generic[P, R]):
         return self._call(args, kwargs).key
 
     def explain(self, /, *args: Any, **kwargs: Any) -> Explanation:
-        """Why a call hits or misses: what of the code has changed since results were last stored. Runs nothing."""
+        """Why a call hits or misses: what of the code has changed since results were last stored. Runs nothing.
+
+        Without arguments, where the function needs some, of the code alone.
+        """
+        from sweepable.explain import explain, explain_code
+
+        if not (args or kwargs) and self.callee.binder.required:
+            return explain_code(self.callee)
         return explain(self._call(args, kwargs))
 
     # -- as an upstream
@@ -364,6 +374,9 @@ class BoundMethod:
     def sweep(self, /, **axes: Any) -> Sweep:
         """Run the calls on this instance at all points."""
         return self._function.sweep(**self._with_instance(axes))
+
+    def __sweepable_digest__(self) -> tuple[object, ...]:
+        return self._function, self._instance
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, BoundMethod):

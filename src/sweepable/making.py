@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from types import ModuleType
 from typing import Any, ParamSpec, TypeVar, overload
 
@@ -24,7 +22,7 @@ from sweepable.upstream import is_cached
 P = ParamSpec("P")
 R = TypeVar("R")
 
-_OPTIONS = ("outputs", *Options.__dataclass_fields__)
+_OPTIONS = ("outputs", *Options._fields)
 
 
 @overload
@@ -118,6 +116,8 @@ def _output(name: object, declared: object) -> Output:
     try:
         return as_output(name, declared)
     except DeclarationError as error:
+        import difflib
+
         near = difflib.get_close_matches(name, _OPTIONS, n=1)
         raise DeclarationError(f"{error}" + (f" Did you mean {near[0]}=?" if near else "")) from None
 
@@ -152,6 +152,8 @@ def _settled(name: str, value: Any) -> Any:
     if name in ("ignore", "ignore_globals", "packages", "track"):
         return (value,) if isinstance(value, (str, ModuleType)) else tuple(value)
     if name == "store":
+        from pathlib import Path
+
         return value.path if isinstance(value, Store) else Path(value).absolute()
     return value
 

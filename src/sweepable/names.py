@@ -6,8 +6,6 @@ or a function with the names of its own and the upstream calls below it.
 
 from __future__ import annotations
 
-import difflib
-import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Literal, NamedTuple, Protocol
 
@@ -51,6 +49,8 @@ def _among(name: str, names: Sequence[str]) -> str | None:
         return name
     if name.isascii() and all(map(str.isascii, names)):
         return None
+    import unicodedata
+
     wanted = unicodedata.normalize("NFKC", name)
     return next((known for known in names if unicodedata.normalize("NFKC", known) == wanted), None)
 
@@ -244,5 +244,7 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
 
 def _likeness(name: str, choice: str) -> float:
     """How like two names are, as a whole or in what stands at the end of their paths."""
+    import difflib
+
     ends = name.rpartition(SEPARATOR)[2], choice.rpartition(SEPARATOR)[2]
     return max(difflib.SequenceMatcher(None, *pair).ratio() for pair in ((name, choice), ends))

@@ -1,19 +1,30 @@
-"""Warnings as users meet them: at their own line, and no more often than there is something new to say."""
+"""What is said to users: warnings at their own line, no more often than there is something new to say; and the log."""
 
 from __future__ import annotations
 
 import contextlib
+import os
 import sys
 import threading
 import warnings
-from pathlib import Path
+from typing import TYPE_CHECKING
 
-_PACKAGE = str(Path(__file__).parent)
+if TYPE_CHECKING:
+    import logging
+
+_PACKAGE = os.path.dirname(__file__)
 #: Files whose frames are not the user's, though they may stand between two of ours.
 _BETWEEN = (_PACKAGE, "<sweepable", contextlib.__file__)
 
 _said: set[tuple[object, ...]] = set()
 _saying = threading.Lock()
+
+
+def logger() -> logging.Logger:
+    """The library's logger. `logging` is slow to import, and most programs never have anything logged."""
+    import logging
+
+    return logging.getLogger("sweepable")
 
 
 def warn(message: str, category: type[Warning]) -> None:

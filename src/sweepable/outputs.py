@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import dataclasses
 import numbers
 import reprlib
 import types
 import typing
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -25,7 +23,6 @@ _TOWER: dict[object, tuple[type, ...]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
 class Output:
     """One declared output of a cached function.
 
@@ -48,15 +45,19 @@ class Output:
     Output(type=<class 'numpy.ndarray'>, codec=None, dims=('time',), units='rad')
     """
 
-    type: Any = None
-    codec: str | None = None
-    dims: tuple[str, ...] = ()
-    units: str = ""
+    __slots__ = ("type", "codec", "dims", "units")
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "type", _class_of(self.type))
-        dims: Any = self.dims
-        object.__setattr__(self, "dims", (dims,) if isinstance(dims, str) else tuple(dims))
+    type: Any
+    codec: str | None
+    dims: tuple[str, ...]
+    units: str
+
+    def __init__(
+        self, type: Any = None, codec: str | None = None, dims: str | Iterable[str] = (), units: str = ""
+    ) -> None:
+        dims = (dims,) if isinstance(dims, str) else tuple(dims)
+        for name, value in zip(self.__slots__, (_class_of(type), codec, dims, units), strict=True):
+            object.__setattr__(self, name, value)
         if not _is_type(self.type):
             raise DeclarationError(
                 f"Output({self.type!r}): the type of an output is a class, a union of classes, or None"
@@ -65,6 +66,25 @@ class Output:
             raise DeclarationError(f"unknown codec {self.codec!r}; known is 'pickle', or None to choose by the value")
         if not all(isinstance(name, str) for name in self.dims):
             raise DeclarationError(f"dims={self.dims!r}: the names of an array's dimensions are strings")
+
+    def _settings(self) -> tuple[Any, ...]:
+        return self.type, self.codec, self.dims, self.units
+
+    def __eq__(self, other: object) -> bool:
+        return self._settings() == other._settings() if isinstance(other, Output) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(self._settings())
+
+    def __repr__(self) -> str:
+        shown = zip(self.__slots__, self._settings(), strict=True)
+        return f"Output({', '.join(f'{name}={value!r}' for name, value in shown)})"
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError(f"an Output is never changed: make another with this {name}")
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Output, self._settings()
 
 
 def as_output(name: str, declared: object) -> Output:
@@ -182,7 +202,7 @@ def _the_one(name: str, value: object) -> Outputs:
     return _outputs("value", (name,), (value,), value)
 
 
-def _fields(value: object) -> Outputs | None:
+def _fields(value: Any) -> Outputs | None:
     """The outputs of a value that names them itself: a dict, a named tuple or a dataclass."""
     if type(value) is dict:
         if value and all(type(key) is str for key in value):
@@ -191,7 +211,9 @@ def _fields(value: object) -> Outputs | None:
     names: tuple[str, ...] = ()
     if isinstance(value, tuple):
         names = tuple(getattr(value, "_fields", ()))
-    elif dataclasses.is_dataclass(value) and not isinstance(value, type):
+    elif hasattr(type(value), "__dataclass_fields__") and not isinstance(value, type):
+        import dataclasses
+
         names = tuple(field.name for field in dataclasses.fields(value))
     if not names or not all(hasattr(value, name) for name in names):
         return None

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sweepable import record as records
@@ -238,7 +238,7 @@ def query_of_keys(store: Store, keys: Sequence[str]) -> Query:
 
 
 def _restored(path: str, name: str, function: int | None, keys: tuple[str, ...], statuses: Any) -> Query:
-    store = open_store(path) if (Path(path) / "index.db").exists() else current_store()
+    store = open_store(path) if os.path.exists(os.path.join(path, "index.db")) else current_store()
     found = store.fetch(keys[0]) if keys else None
     function = found.function if found is not None else function
     return Query(Source(store, name, function_id=function), Selection(keys=keys, scope="any", statuses=statuses))

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
+import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from sweepable.errors import AmbiguousName, DamagedError, NoCallFound, SweepableError, TrustError, UnknownName
@@ -339,7 +339,7 @@ def _restored(
     path: str, key: str, call: StoredCall | None = None, loaded: Mapping[str, object] | None = None
 ) -> Record:
     # The store may have been moved since: then the one in use is where the call is looked for.
-    store = open_store(path) if (Path(path) / "index.db").exists() else current_store()
+    store = open_store(path) if os.path.exists(os.path.join(path, "index.db")) else current_store()
     found = store.fetch(key) or call
     if found is None:
         raise NoCallFound(f"a Record refers to the call {key[:12]}, which is not in the store {store.path}")

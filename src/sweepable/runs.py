@@ -5,12 +5,10 @@ from __future__ import annotations
 import contextlib
 import functools
 import inspect
-import logging
+import os
 import time
-import traceback
 from collections.abc import Iterator
 from contextvars import ContextVar
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from sweepable.call import Call
@@ -28,13 +26,12 @@ from sweepable.errors import (
 from sweepable.identity.code import describe
 from sweepable.identity.values import Encoder, is_frozen
 from sweepable.model import CodeVersion, Failure, NewCall, Outputs, Status, StoredCall, UpstreamCall
-from sweepable.notices import first, warn, warn_once
+from sweepable.notices import first, logger, warn, warn_once
 from sweepable.record import Record, call_of
 from sweepable.store.codecs import CannotEncode
 from sweepable.store.store import Store
 
-_LOG = logging.getLogger("sweepable")
-_OURS = (str(Path(__file__).parent), "<sweepable", contextlib.__file__)
+_OURS = (os.path.dirname(__file__), "<sweepable", contextlib.__file__)
 
 
 # -- the calls made inside a run
@@ -199,7 +196,7 @@ class Run:
         try:
             self.store.put(self._new_call("failed", failure=failure_of(error)))
         except Exception:  # the user's exception is on its way, and says more
-            _LOG.warning("the failure of %s could not be stored", self.call.title(), exc_info=True)
+            logger().warning("the failure of %s could not be stored", self.call.title(), exc_info=True)
 
     def _keep(self, status: Status, outputs: Outputs) -> StoredCall | None:
         if self.store.read_only:
@@ -221,7 +218,7 @@ class Run:
         try:
             return self.store.put(new._replace(status="unkept", outputs=None, failure=Failure("NotKept", reason, "")))
         except Exception:
-            _LOG.warning("the call %s could not be stored", self.call.title(), exc_info=True)
+            logger().warning("the call %s could not be stored", self.call.title(), exc_info=True)
             return None
 
 
@@ -282,11 +279,13 @@ def new_call(
 
 
 def failure_of(error: BaseException) -> Failure:
-    """An exception as the store keeps it: its traceback begins in the user's function."""
+    """An exception as the store keeps it: its traceback begins in the user's code, if it came that far."""
+    import traceback
+
     trace = error.__traceback__
     while trace is not None and trace.tb_frame.f_code.co_filename.startswith(_OURS):
         trace = trace.tb_next
-    text = "".join(traceback.format_exception(type(error), error, trace))
+    text = "".join(traceback.format_exception(type(error), error, trace or error.__traceback__))
     try:
         message = str(error)
     except Exception:

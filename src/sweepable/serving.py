@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import sqlite3
 import time
 from collections.abc import Callable
@@ -11,15 +10,12 @@ from typing import Any, cast
 from sweepable.call import Call
 from sweepable.callee import Callee
 from sweepable.errors import DamagedError, SecurityWarning, TrustError
-from sweepable.model import StoredCall
-from sweepable.notices import warn_once
+from sweepable.model import Status, StoredCall
+from sweepable.notices import logger, warn_once
 from sweepable.record import Record, fresh, unload
 from sweepable.runs import FRAME, Obtained, Run, mismatch, note, within
 from sweepable.store.codecs import CannotEncode
 from sweepable.store.store import Store
-
-_LOG = logging.getLogger("sweepable")
-
 
 # -- what is stored
 
@@ -55,7 +51,7 @@ def _redeclare(callee: Callee, store: Store, row: StoredCall, value: object) -> 
     try:
         store.relayout(row, outputs)
     except (OSError, sqlite3.Error, CannotEncode) as error:  # the value itself is as good as before
-        _LOG.warning("the outputs of a call of %s could not be given their new names: %s", callee.name, error)
+        logger().warning("the outputs of a call of %s could not be given their new names: %s", callee.name, error)
 
 
 def peek(call: Call, store: Store) -> StoredCall | None:
@@ -159,13 +155,14 @@ def record_of(call: Call) -> Record:
     return Record(store, found.stored or _unstored(call), loaded)
 
 
-def ensure(call: Call) -> bool:
-    """Make sure that the call is stored, loading nothing; whether that took running it."""
+def ensure(call: Call) -> tuple[bool, Status]:
+    """Make sure that the call is stored, loading nothing: whether that took running it, and how it is stored."""
     store = call.store()
     if peek(call, store) is not None:
         note(store, call)
-        return False
-    return not obtain(call, looked=True).hit
+        return False, "done"
+    found = obtain(call, looked=True)
+    return not found.hit, found.stored.status if found.stored is not None else "unkept"
 
 
 def _unstored(call: Call) -> StoredCall:

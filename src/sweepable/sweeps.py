@@ -2,30 +2,30 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import logging
-import os
 import time
 import warnings
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import Executor
-from typing import Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from sweepable.call import Call
 from sweepable.callee import Callee
-from sweepable.errors import StaleResults, StaleStop, StoreError
-from sweepable.executors import Outcome, Task, drive
-from sweepable.model import CodeVersion, Failure, Status
+from sweepable.dispatch import Report, payload_of, run_chunk
+from sweepable.errors import OutputMismatch, StaleResults, StaleStop, StoreError, SweepableWarning
+from sweepable.model import Failure, Status
+from sweepable.notices import logger, warn, warn_once
 from sweepable.query import Query, Selection, Source
-from sweepable.runs import new_call, note, quietly, stale_count
-from sweepable.serving import ensure
+from sweepable.runs import failure_of, new_call, note, stale_count
 from sweepable.spaces import Parameter, Space, is_float, space_of, takes_sequence
-from sweepable.store.location import current_store, use
+from sweepable.store.location import current_store
 from sweepable.store.store import Store
 
-_LOG = logging.getLogger("sweepable")
+if TYPE_CHECKING:
+    from concurrent.futures import Executor
+
+    from sweepable.executors import Outcome, Task
+
 _FAILED: tuple[Status, ...] = ("failed", "killed", "unkept")
 _KEPT: tuple[Status, ...] = ("done", "tainted")
 OnStale = Literal["warn", "raise", "ignore"]
@@ -199,6 +199,8 @@ class _Work:
             self._want_with_upstream(key, wanted, failed)
 
     def _want_with_upstream(self, key: str, wanted: dict[str, Task], failed: set[str]) -> None:
+        from sweepable.executors import Task
+
         needs = [upstream.key for upstream in self.calls[key].upstream_calls()]
         for upstream in needs:
             self._want(upstream, wanted, failed)
@@ -207,7 +209,7 @@ class _Work:
             failed.add(key)
         else:
             call = self.calls[key]
-            wanted[key] = Task(key, payload_of(call, self.store), tuple(need for need in needs if need in wanted))
+            wanted[key] = Task(key, payload_of(call), tuple(need for need in needs if need in wanted))
 
     def _is_known_to_fail(self, key: str) -> bool:
         if self.settings.retry_failed:
@@ -234,12 +236,14 @@ class _Work:
         )
         if self.settings.on_stale == "raise":
             raise StaleStop(message)
-        warnings.warn(message, StaleResults, stacklevel=5)
+        warn(message, StaleResults)
 
     # -- doing it
 
     def run(self) -> None:
         """Run all tasks; what each comes to is in `counts`."""
+        from sweepable.executors import drive
+
         with self._bar() as bar:
             self._show(bar)
             if not self.tasks:
@@ -255,39 +259,45 @@ class _Work:
             drive(self.tasks, run_chunk, n_jobs=settings.n_jobs, executor=settings.executor, on_outcome=on_outcome)
 
     def _settle(self, outcome: Outcome) -> None:
+        report = outcome.detail if isinstance(outcome.detail, Report) else Report()
+        for message, category in report.said:
+            warn_once((category, message), message, category)
         came_to = {"done": "run", "killed": "failed", "refused": "pending"}.get(outcome.status, outcome.status)
+        if report.status == "unkept" and outcome.key in self.points:
+            came_to = "failed"
         self.outcomes[outcome.key] = came_to
         if outcome.key in self.points:
             self.tally.subtract(["pending"])
             self.tally.update([came_to])
         elif came_to == "run":
             self.tally.update(["upstream"])
-        if outcome.status == "killed":
-            self._keep_killed(self.calls[outcome.key], str(outcome.detail))
-        elif outcome.status == "refused":
+        if outcome.status == "refused":
             self._tell_refused(str(outcome.detail))
+        elif outcome.status == "killed":
+            self._keep_killed(self.calls[outcome.key], str(outcome.detail))
         elif outcome.status == "failed":
-            self._keep_failed(self.calls[outcome.key], outcome.detail)
+            self._keep_failed(self.calls[outcome.key], report.failure or _failure(outcome.detail))
 
     def _tell_refused(self, reason: str) -> None:
         if reason not in self.refused:
             self.refused.add(reason)
-            warnings.warn(
+            warn(
                 f"a worker refused to run what it was asked to: {reason}. The points concerned stay pending. Set such "
                 "values where workers see them too (in the module's file, or as an argument), or run with n_jobs=1.",
                 StaleResults,
-                stacklevel=9,
             )
 
     def _keep_killed(self, call: Call, reason: str) -> None:
         failure = Failure("WorkerDied", reason, f"The process that ran {call.title()} died: {reason}\n")
         self._keep(call, "killed", failure)
 
-    def _keep_failed(self, call: Call, detail: object) -> None:
-        """A failure that the worker could not store itself, because the call never reached the function."""
+    def _keep_failed(self, call: Call, failure: Failure) -> None:
+        """A failure that was not stored where it happened, because the call never reached the function."""
         known = call.store().statuses([call.key]).get(call.key)
         if known is None:
-            self._keep(call, "failed", Failure("Error", str(detail), f"{detail}\n"))
+            self._keep(call, "failed", failure)
+        elif known[1] == "done":  # the value is stored, though it is not what is declared
+            warn_once((OutputMismatch, call.callee.name), failure.message, SweepableWarning)
 
     @staticmethod
     def _keep(call: Call, status: Status, failure: Failure) -> None:
@@ -298,7 +308,7 @@ class _Work:
             upstream = tuple(call.lineage())
             store.put(new_call(call, status, time.time(), 0.0, failure=failure, upstream=upstream))
         except Exception:
-            _LOG.exception("the failure of %s could not be stored", call.title())
+            logger().exception("the failure of %s could not be stored", call.title())
 
     def counts(self) -> dict[str, int]:
         """How the points came out, and how many upstream calls ran."""
@@ -319,65 +329,6 @@ class _Work:
         bar.set_postfix(hits=tally["hit"], runs=tally["run"], failed=tally["failed"] + tally["blocked"], refresh=False)
 
 
-# -- in the worker
-
-
-class Payload(NamedTuple):
-    """One call as it is sent to a worker."""
-
-    callee: Callee
-    bound: tuple[object, ...]
-    key: str
-    #: The version of the function and of all that it calls upstream, as computed by the sender.
-    versions: tuple[tuple[Callee, CodeVersion], ...]
-    store: str
-    trust: bool
-    sender: int
-
-
-def payload_of(call: Call, store: Store) -> Payload:
-    """What a worker needs to make and run this call."""
-    versions: dict[Callee, CodeVersion] = {}
-    queue = [call]
-    for current in queue:
-        versions[current.callee] = current.version
-        queue.extend(current.upstream_calls())
-    asked = tuple(versions.items())
-    return Payload(call.callee, call.bound, call.key, asked, str(store.path), store.trust, os.getpid())
-
-
-def run_chunk(chunk: list[Payload]) -> list[Outcome]:
-    """Run calls one after the other, through the ordinary path; failures are outcomes, not exceptions."""
-    return [_run(payload) for payload in chunk]
-
-
-def _run(payload: Payload) -> Outcome:
-    elsewhere = os.getpid() != payload.sender
-    with contextlib.ExitStack() as stack:
-        if elsewhere:
-            stack.enter_context(use(payload.store, trust=payload.trust))
-            stack.enter_context(quietly())
-        try:
-            return _run_checked(payload, elsewhere)
-        except Exception as error:
-            return Outcome(payload.key, "failed", f"{type(error).__name__}: {error}")
-
-
-def _run_checked(payload: Payload, elsewhere: bool) -> Outcome:
-    if elsewhere:
-        for callee, version in payload.versions:
-            difference = _difference(callee, version)
-            if difference:
-                return Outcome(payload.key, "refused", f"{callee.name}: {difference}")
-    call = Call(payload.callee, payload.bound)
-    if call.key != payload.key:
-        differs = "its arguments, or what is upstream of it, differ in the worker"
-        return Outcome(payload.key, "refused", f"{payload.callee.name}: {differs}")
-    return Outcome(payload.key, "done" if ensure(call) else "hit")
-
-
-def _difference(callee: Callee, version: CodeVersion) -> str | None:
-    """What differs between the code here and the code that was asked for."""
-    if callee.version().digest == version.digest:
-        return None
-    return callee.adopt(version)
+def _failure(detail: object) -> Failure:
+    """What an executor says of a call that it could not run."""
+    return failure_of(detail) if isinstance(detail, BaseException) else Failure("Error", str(detail), f"{detail}\n")

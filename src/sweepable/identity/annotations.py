@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 
 from sweepable.identity.references import Reference, chains
 
-_ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
+_ADDRESS = r" at 0x[0-9a-fA-F]+"
 _SPELLED = (types.GenericAlias, types.UnionType, typing.TypeVar, typing.ParamSpec, typing.ForwardRef, typing.NewType)
 
 #: How a class within an annotation is written.
@@ -36,7 +36,7 @@ def spelled(annotation: object, write: Write) -> str:
         return write(annotation)
     if isinstance(annotation, list | tuple):
         return f"[{', '.join(spelled(part, write) for part in annotation)}]"
-    return _ADDRESS.sub("", repr(annotation))
+    return re.sub(_ADDRESS, "", repr(annotation))
 
 
 def _generic(annotation: object, write: Write) -> str:

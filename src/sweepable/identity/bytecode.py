@@ -5,7 +5,6 @@ from __future__ import annotations
 import dis
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from types import CodeType
 
 _CO_OPTIMIZED = 0x1
@@ -22,7 +21,6 @@ _EXTENDED, _CACHE = _OP["EXTENDED_ARG"], _OP["CACHE"]
 _IMPORT = _OP["IMPORT_NAME"]
 
 
-@dataclass(slots=True)
 class Uses:
     """The names that a code object and those within it use, in the order met.
 
@@ -42,12 +40,15 @@ class Uses:
         Every string constant.
     """
 
-    chains: list[tuple[str, tuple[str, ...]]] = field(default_factory=list)
-    loaded: set[str] = field(default_factory=set)
-    rebound: list[str] = field(default_factory=list)
-    imports: list[tuple[str, int, tuple[str, ...]]] = field(default_factory=list)
-    attributes: set[str] = field(default_factory=set)
-    strings: list[str] = field(default_factory=list)
+    __slots__ = ("chains", "loaded", "rebound", "imports", "attributes", "strings")
+
+    def __init__(self) -> None:
+        self.chains: list[tuple[str, tuple[str, ...]]] = []
+        self.loaded: set[str] = set()
+        self.rebound: list[str] = []
+        self.imports: list[tuple[str, int, tuple[str, ...]]] = []
+        self.attributes: set[str] = set()
+        self.strings: list[str] = []
 
 
 def instructions(code: CodeType) -> Iterator[tuple[int, int]]:

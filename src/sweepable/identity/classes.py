@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import enum
 import types
 from typing import Any
@@ -47,7 +46,6 @@ _BOOKKEEPING = frozenset(
 #: Modules that put functions of their own into classes of the user's.
 _WRITERS = frozenset({"dataclasses", "collections", "typing", "typing_extensions", "enum"})
 _PYDANTIC = ("__pydantic_", "__private_attributes__", "__class_vars__", "__signature__")
-_MISSING_TYPE = type(dataclasses.MISSING)
 _DATACLASS_FLAGS = ("init", "repr", "eq", "order", "unsafe_hash", "frozen")
 _FIELD_FLAGS = ("init", "repr", "hash", "compare", "kw_only")
 _ATTRS_PARTS = ("default", "validator", "converter", "init", "repr", "hash", "eq", "order", "kw_only", "on_setattr")
@@ -163,6 +161,8 @@ def _enumeration(walk: Walk, node: Node, cls: enum.EnumMeta) -> None:
 
 
 def _dataclass(walk: Walk, node: Node, cls: Any) -> None:
+    from dataclasses import MISSING
+
     options = vars(cls).get("__dataclass_params__")
     flags = tuple(bool(getattr(options, name, False)) for name in _DATACLASS_FLAGS)
     walk.edge(node, "dataclass", flags)
@@ -176,7 +176,7 @@ def _dataclass(walk: Walk, node: Node, cls: Any) -> None:
         walk.edge(node, f"metadata of {name}", dict(part.metadata))
         for setting in ("default", "default_factory"):
             value = getattr(part, setting)
-            if not isinstance(value, _MISSING_TYPE):  # a copy of the one MISSING, in another process
+            if not isinstance(value, type(MISSING)):  # a copy of the one MISSING, in another process
                 walk.watch.attribute(part, setting, value, f"the {setting} of {cls.__qualname__}.{name}")
                 walk.edge(node, f"{setting} of {name}", value, part)
 

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import abc
-import logging
 import os
-import sys
 import threading
 import types
 import typing
@@ -15,6 +13,8 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 
+from sweepable.errors import UntrackedCode
+
 # Each of these tells the walk about kinds of code.
 from sweepable.identity import classes, functions, origin, sources, wrappers
 from sweepable.identity.graph import Node, hashed
@@ -23,10 +23,10 @@ from sweepable.identity.origin import home_of, is_user_code
 from sweepable.identity.values import Encoder
 from sweepable.identity.walk import Mode, Options, Walk
 from sweepable.model import CodeNode, CodeVersion
+from sweepable.notices import logger, warn_once
 
 __all__ = ["CodeIdentity", "describe", "home_of", "is_user_code"]
 
-_log = logging.getLogger("sweepable")
 _KINDS = (classes, functions, wrappers)
 #: So many described objects are remembered; the oldest make room.
 _REMEMBERED = 1024
@@ -63,7 +63,7 @@ class CodeIdentity:
         self.function = function
         self.name = name or getattr(function, "__qualname__", type(function).__qualname__)
         tracked = tuple(part.__name__ if isinstance(part, ModuleType) else part for part in track)
-        self._options = Options(tracked, frozenset(ignore_globals), tuple(packages))
+        self.options = Options(tracked, frozenset(ignore_globals), tuple(packages))
         self._lock = threading.RLock()
         self._guard: Guard | None = None
         self._version: CodeVersion | None = None
@@ -124,10 +124,10 @@ class CodeIdentity:
 
     def _examine(self) -> CodeVersion:
         watch = Watch(self.function, _is_plain)
-        walk, mode = _walk(self.function, self._options, watch, bound=True)
+        walk, mode = _walk(self.function, self.options, watch, bound=True)
         guard = walk.watch.guard()
-        mirror = Walk(self.function, self._options, Mode(by_tree=False, keep=mode.keep), bound=True)
-        version = _version_of(walk, mirror, self._options)
+        mirror = Walk(self.function, self.options, Mode(by_tree=False, keep=mode.keep), bound=True)
+        version = _version_of(walk, mirror, self.options)
         for known in (self._adopted, self._version):
             if known is not None and (known.digest, known.fingerprint) == (version.digest, version.fingerprint):
                 version = known
@@ -143,7 +143,7 @@ class CodeIdentity:
         for what, seconds in slow:
             if what not in self._spoken_of:
                 self._spoken_of.add(what)
-                _log.warning(
+                logger().warning(
                     "%s depends on %s, which takes %.1f ms to recheck at every call: make it read-only "
                     "(array.setflags(write=False)), pass it as an argument, or leave it out with ignore_globals=[%r]",
                     *(self.name, what, 1000 * seconds, what.partition("[")[0]),
@@ -180,7 +180,7 @@ def _is_python(cls: type) -> bool:
 def _version_of(walk: Walk, mirror: Walk, options: Options) -> CodeVersion:
     """What a walk found, and what it found by byte code, as one version."""
     digest, fingerprint = walk.root.digest, mirror.root.digest
-    named = tuple(f"{package}=={_installed(package)}" for package in options.packages)
+    named = tuple(f"{package}=={wrappers.installed(package)}" for package in options.packages)
     if named:
         digest, fingerprint = (hashed(part, *(name.encode() for name in named)) for part in (digest, fingerprint))
     return CodeVersion(
@@ -201,7 +201,8 @@ def _nodes(walk: Walk, mirror: Walk) -> Iterator[CodeNode]:
             mirrored.setdefault((node.kind, name), []).append(node)
     for node in walk.nodes:
         twins = [twin for name in node.names for twin in mirrored.get((node.kind, name), ())]
-        twin = next((twin for twin in twins if twin.value is node.value), twins[0] if twins else None)
+        same = [twin for twin in twins if twin.value is node.value] or twins
+        twin = next((twin for twin in same if twin.options == node.options), same[0] if same else None)
         yield CodeNode(
             tuple(node.names),
             node.kind,
@@ -211,15 +212,6 @@ def _nodes(walk: Walk, mirror: Walk) -> Iterator[CodeNode]:
             node.where,
             tuple(dict.fromkeys(numbers[target] for target in node.targets())),
         )
-
-
-def _installed(package: str) -> str:
-    from importlib.metadata import PackageNotFoundError, version
-
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return str(getattr(sys.modules.get(package), "__version__", "not installed"))
 
 
 def _difference(before: CodeVersion, after: CodeVersion) -> str | None:
@@ -307,7 +299,7 @@ def describe(value: object, path: str) -> bytes:
     known = _described.get(id(value))
     if known is not None and known.reference() is value and known.guard.holds(value):
         return known.digest
-    return _describe_anew(value)
+    return _describe_anew(value, path)
 
 
 def _describe_method(method: types.MethodType, path: str) -> bytes:
@@ -323,8 +315,10 @@ def _describe_method(method: types.MethodType, path: str) -> bytes:
     return hashed(b"method", describe(method.__func__, path), content)
 
 
-def _describe_anew(value: object) -> bytes:
+def _describe_anew(value: object, path: str) -> bytes:
     walk, _ = _walk(value, Options(), Watch(value, _is_plain), bound=False)
+    for sentence in walk.findings.untracked:
+        warn_once((describe, path, sentence), f"{path}: {sentence}", UntrackedCode)
     digest, mark = walk.root.digest, id(value)
     try:
         reference = weakref.ref(value, lambda gone: _forget(mark, gone))

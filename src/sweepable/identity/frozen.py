@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-import pathlib
 import re
-import sys
 import types
 from collections.abc import Callable
 from enum import Enum
@@ -14,14 +12,23 @@ from typing import Any
 import numpy as np
 
 from sweepable.identity.standard import DESCRIBED, holds_state, is_reserved
+from sweepable.imported import imported
 
 _ALWAYS = frozenset(
     {
         *(float, int, bool, str, bytes, complex, range, type(None), type(...), type(NotImplemented)),
-        *(dt.date, dt.timedelta, dt.timezone, re.Pattern, pathlib.PurePosixPath, pathlib.PureWindowsPath),
+        *(dt.date, dt.timedelta, dt.timezone, re.Pattern),
     }
 )
-_BY_NAME = frozenset({("decimal", "Decimal"), ("fractions", "Fraction"), ("uuid", "UUID"), ("zoneinfo", "ZoneInfo")})
+#: Frozen types whose modules need not be imported here: name -> module.
+_HOMES = {
+    "Decimal": "decimal",
+    "Fraction": "fractions",
+    "UUID": "uuid",
+    "ZoneInfo": "zoneinfo",
+    "PurePosixPath": "pathlib",
+    "PureWindowsPath": "pathlib",
+}
 #: Described by their code, which is watched elsewhere; not partials and methods, which hold arguments.
 _CODE = tuple(kind for kind in DESCRIBED if kind.__name__ not in ("partial", "partialmethod", "method", "module"))
 
@@ -62,8 +69,8 @@ def _frozen(kind: type, value: Any) -> bool:
         return _is_plain_number(kind, value)
     if issubclass(kind, tuple):
         return _adds_nothing(kind) and all(map(is_frozen, tuple.__iter__(value)))
-    name = kind.__module__, kind.__qualname__
-    return name in _BY_NAME and getattr(sys.modules.get(name[0]), name[1], None) is kind
+    name = kind.__qualname__
+    return name in _HOMES and imported(_HOMES[name], name) is kind
 
 
 def _declares(kind: type, name: str) -> bool:

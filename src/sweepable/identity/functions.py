@@ -10,6 +10,7 @@ import inspect
 import os
 import sys
 import types
+from collections.abc import Sequence
 from types import FunctionType, ModuleType
 from typing import Any
 
@@ -19,7 +20,7 @@ from sweepable.identity.graph import Node
 from sweepable.identity.references import Reference, Source
 from sweepable.identity.sources import Located
 from sweepable.identity.syntax import Form, docstring
-from sweepable.identity.walk import EXPLORERS, Walk
+from sweepable.identity.walk import EXPLORERS, Walk, is_cached
 
 _PYTHON = f"python {sys.version_info.major}.{sys.version_info.minor}".encode()
 #: Names that every module has.
@@ -54,7 +55,9 @@ def explore_function(walk: Walk, node: Node) -> None:
     watch.attribute(function, "__code__", function.__code__, f"the code of {label}")
     found = _body(walk, node, function)
     walk.findings.reads_docs |= found.reads_docs
-    for ending in found.notes:
+    rebound = [name for name in found.rebound if name not in walk.options.ignored]
+    binds = [f"binds the global name {name!r} itself; leave it out with ignore_globals=[{name!r}]" for name in rebound]
+    for ending in [*binds, *found.notes]:
         walk.findings.note(f"{label} {ending}")
     resolver = Resolver(walk, node, function)
     for reference in found.found:
@@ -72,6 +75,8 @@ def explore_function(walk: Walk, node: Node) -> None:
 
 def _body(walk: Walk, node: Node, function: FunctionType) -> references.References:
     code = function.__code__
+    if walk.mode.keep:
+        walk.watch.attribute(function, "__doc__", function.__doc__, f"the docstring of {function.__qualname__}")
     node.where = f"{code.co_filename}:{code.co_firstlineno}"
     located = sources.locate(code, function.__globals__) if walk.mode.by_tree else None
     if located is None:
@@ -109,7 +114,6 @@ def _class_name(cls: type) -> str:
 
 def _docs(walk: Walk, function: FunctionType, located: Located) -> bytes:
     """The docstring, where code that is reached reads docstrings and it is not the one in the source."""
-    walk.watch.attribute(function, "__doc__", function.__doc__, f"the docstring of {function.__qualname__}")
     own = inspect.cleandoc(function.__doc__ or "")
     return own.encode() if walk.mode.keep and own != docstring(located.node) else b""
 
@@ -245,17 +249,13 @@ class Resolver:
         """Follow attributes as far as they are bound in user modules, or set on functions."""
         attributes = list(reference.attributes)
         while attributes:
-            value = self._walk.unwrapped(value) if not isinstance(value, ModuleType) else value
-            if isinstance(value, ModuleType) and self._walk.is_user(value) and not origin.is_ours(value):
-                namespace: dict[str, Any] = vars(value)
-            elif isinstance(value, FunctionType):
-                namespace = vars(value)
-                if attributes[0] not in namespace:
-                    self._walk.watch.lacks(namespace, attributes[0], f"the attribute {attributes[0]} of {name}")
-                    break
-                self._walk.edge(self._node, name, value, holder)
-            else:
+            namespace = self._namespace(value, attributes[0], name)
+            if namespace is None:
+                self._replaced(value, attributes, name)
+                self._asked_for_records(value, attributes[0], name)
                 break
+            if not isinstance(value, ModuleType):
+                self._walk.edge(self._node, name, value, holder)
             step = attributes.pop(0)
             name, holder = f"{name}.{step}", namespace
             if step not in namespace:
@@ -266,6 +266,39 @@ class Resolver:
         if reference.guessed and isinstance(value, ModuleType):
             return
         self._place(self._walk.edge(self._node, name, value, holder), name, holder)
+
+    def _namespace(self, value: object, step: str, name: str) -> dict[str, Any] | None:
+        """Where the attribute of a user's module, or one set on a function, is bound; None for any other."""
+        if isinstance(value, ModuleType):
+            return vars(value) if self._walk.is_user(value) and not origin.is_ours(value) else None
+        if is_cached(value):
+            if step == "callee" or step.startswith("__") or hasattr(type(value), step):
+                return None
+        elif not isinstance(value, FunctionType):
+            return None
+        if step not in vars(value):
+            self._walk.watch.lacks(vars(value), step, f"the attribute {step} of {name}")
+            return None
+        return vars(value)
+
+    def _replaced(self, value: object, attributes: Sequence[str], name: str) -> None:
+        """Follow a name in a package to code of the user's that was bound there in the place of the package's own."""
+        for step in attributes:
+            if not isinstance(value, ModuleType) or origin.is_ours(value) or step not in vars(value):
+                return
+            namespace, name = vars(value), f"{name}.{step}"
+            value = namespace[step]
+            if callable(value):  # so that it is seen when it is replaced, or put back, later
+                self._walk.watch.binding(namespace, step, value, f"the global {name}")
+                if _is_users(self._walk, value):
+                    self._walk.edge(self._node, name, value, namespace)
+
+    def _asked_for_records(self, value: object, step: str, name: str) -> None:
+        """Of a cached function that is asked for Records, the declared outputs count: they name what is in them."""
+        if is_cached(value) and not step.startswith("__"):
+            declared = value.callee.said.outputs  # type: ignore[attr-defined]
+            if declared:
+                self._walk.edge(self._node, f"outputs of {name}", declared)
 
     def _missing(self, owner: object, step: str, name: str, guessed: bool) -> None:
         watch, namespace = self._walk.watch, vars(owner)
@@ -302,6 +335,8 @@ class Resolver:
                 self._walk.watch.lacks(sys.modules, name, f"the module {name}")
             if not reference.guessed:
                 self._node.edges.append((reference.name, _package_node(self._walk, name, module)))
+            member = () if source.member is None else (source.member,)
+            self._replaced(sys.modules.get(name), (*member, *reference.attributes), name)
             return
         self._walk.watch.binding(sys.modules, name, module, f"the module {name}")
         if source.member is None:
@@ -361,6 +396,12 @@ def _is_local(walk: Walk, name: str) -> bool:
         return False
     places = [spec.origin, *(spec.submodule_search_locations or ())] if spec else []
     return any(origin.file_kind(os.fspath(place)) == "user" for place in places if place)
+
+
+def _is_users(walk: Walk, value: object) -> bool:
+    value = walk.unwrapped(value)
+    kind = walk.classify(value)
+    return kind in ("function", "class") or (kind in ("wrapper", "value") and walk.is_user(value))
 
 
 def _package_node(walk: Walk, name: str, kind: str) -> Node:

@@ -52,6 +52,8 @@ class Node:
     summary: str = ""
     where: str = ""
     digest: bytes = b""
+    #: The options that hold in it: what one value is a node of under each of several, is as many nodes.
+    options: object = None
 
     def targets(self) -> list[Node]:
         """The nodes that this one refers to."""
@@ -67,7 +69,7 @@ def hashed(*parts: bytes) -> bytes:
     return blake3(b"".join(b"%d:%b" % (len(part), part) for part in (FORMAT, *parts))).digest()
 
 
-def settle(nodes: list[Node], node_of: Callable[[object], Node | None]) -> None:
+def settle(nodes: list[Node], node_of: Callable[[Node, object], Node | None]) -> None:
     """Give every node its digest.
 
     A node's digest is made of its own content and the digests of what it refers to. Nodes that refer to each
@@ -81,7 +83,7 @@ def settle(nodes: list[Node], node_of: Callable[[object], Node | None]) -> None:
             _settle_cycle(group, node_of)
 
 
-def _settle_cycle(group: list[Node], node_of: Callable[[object], Node | None]) -> None:
+def _settle_cycle(group: list[Node], node_of: Callable[[Node, object], Node | None]) -> None:
     colours = dict.fromkeys(group, b"")
     count = 1
     while True:
@@ -95,12 +97,12 @@ def _settle_cycle(group: list[Node], node_of: Callable[[object], Node | None]) -
         node.digest = hashed(b"cycle", colour, everything)
 
 
-def _digest(node: Node, colours: dict[Node, bytes], node_of: Callable[[object], Node | None]) -> bytes:
+def _digest(node: Node, colours: dict[Node, bytes], node_of: Callable[[Node, object], Node | None]) -> bytes:
     def colour(target: Node) -> bytes:
         return colours.get(target, target.digest)
 
     def describe(value: object, path: str) -> bytes:
-        target = node_of(value)
+        target = node_of(node, value)
         return colour(target) if target else b"-"
 
     if node.content:

@@ -64,6 +64,17 @@ class KeyMaker:
         return blake3(b"".join(parts)).hexdigest()
 
 
-def pinned_version(label: str) -> str:
-    """The version digest of code that its author has pinned by hand."""
-    return blake3(b"sweepable pinned version" + framed(label.encode())).hexdigest()
+def pinned_version(label: str, home: str, closure: bytes) -> str:
+    """The version digest of code that its author has pinned by hand.
+
+    Parameters
+    ----------
+    label : str
+        What the author wrote.
+    home : str
+        Where the function lives: two functions of one name are not one because their labels are.
+    closure : bytes
+        Encoding of the values that the function holds: they are data, not code.
+    """
+    parts = (b"sweepable pinned version", label.encode(), home.encode(), closure)
+    return blake3(b"".join(map(framed, parts))).hexdigest()

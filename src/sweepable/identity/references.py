@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from types import CodeType
 from typing import NamedTuple
 
@@ -13,7 +12,7 @@ from sweepable.identity.bytecode import Uses, uses
 from sweepable.identity.syntax import Form
 
 #: A name that the text of a query takes from its surroundings: ``df.query("x > @low")``.
-_IN_TEXT = re.compile(r"@([A-Za-z_]\w*)")
+_IN_TEXT = r"@([A-Za-z_]\w*)"
 #: Code that uses one of these may read docstrings, annotations or signatures, which then count.
 _READERS = frozenset(
     [
@@ -51,7 +50,6 @@ class Reference(NamedTuple):
     guessed: bool = False
 
 
-@dataclass(slots=True)
 class References:
     """All that one function refers to.
 
@@ -63,14 +61,20 @@ class References:
         Whether any global of its module may be used: ``globals()``, ``eval`` of a computed text.
     reads_docs : bool
         Whether it may read docstrings, annotations or signatures.
+    rebound : list of str
+        Globals that it binds itself.
     notes : list of str
         What cannot be followed, as ends of a sentence.
     """
 
-    found: list[Reference] = field(default_factory=list)
-    whole: bool = False
-    reads_docs: bool = False
-    notes: list[str] = field(default_factory=list)
+    __slots__ = ("found", "whole", "reads_docs", "rebound", "notes")
+
+    def __init__(self) -> None:
+        self.found: list[Reference] = []
+        self.whole = False
+        self.reads_docs = False
+        self.rebound: list[str] = []
+        self.notes: list[str] = []
 
     def add(self, reference: Reference) -> None:
         """Note a reference, once."""
@@ -90,7 +94,7 @@ def of_code(code: CodeType) -> References:
         if not names:
             _guess(module, level, used, result)
     for text in used.strings:
-        for name in _IN_TEXT.findall(text):
+        for name in re.findall(_IN_TEXT, text):
             result.add(Reference(name, guessed=True))
     if not _EVALUATORS.isdisjoint(used.loaded):
         result.whole = True
@@ -101,10 +105,7 @@ def _describe_use(used: Uses, result: References) -> None:
     names = used.loaded | used.attributes
     result.reads_docs = not names.isdisjoint(_READERS)
     result.whole = not _WHOLE.isdisjoint(used.loaded)
-    result.notes += [
-        f"binds the global name {name!r} itself; leave it out with ignore_globals=[{name!r}]"
-        for name in dict.fromkeys(used.rebound)
-    ]
+    result.rebound = list(dict.fromkeys(used.rebound))
 
 
 def _guess(module: str, level: int, used: Uses, result: References) -> None:
@@ -175,7 +176,7 @@ class _Reader:
             for alias in node.names:  # a submodule that is imported becomes an attribute: it has to be loaded
                 self._result.add(Reference(alias.name, (), Source(alias.name, 0, None), guessed=True))
         elif isinstance(node, ast.Constant) and isinstance(node.value, str):
-            for name in _IN_TEXT.findall(node.value):
+            for name in re.findall(_IN_TEXT, node.value):
                 self._result.add(Reference(name, guessed=True))
 
     def _chain(self, node: ast.expr, *more: str) -> None:

@@ -5,18 +5,13 @@ from __future__ import annotations
 import datetime as dt
 import functools
 import io
-import os
-import pathlib
 import re
-import stat
 import sys
 import types
 import weakref
 from enum import Enum, EnumMeta
 from struct import Struct
 from typing import Any
-
-from blake3 import blake3
 
 from sweepable.identity.instances import fields, subclass
 from sweepable.identity.parts import (
@@ -25,11 +20,9 @@ from sweepable.identity.parts import (
     Walk,
     integer,
     named,
-    size,
     text,
 )
 
-_CHUNK = 1 << 20
 _date = Struct("<HBB").pack
 _time = Struct("<BBBIB").pack
 _span = Struct("<iiI").pack
@@ -90,39 +83,6 @@ def _encode_uuid(walk: Walk, value: Any) -> bytes:
 
 def _encode_pattern(walk: Walk, value: re.Pattern[Any]) -> bytes:
     return named("Pattern", walk.piece(value.pattern) + integer(value.flags))
-
-
-# Paths.
-
-
-def _encode_pure_path(walk: Walk, value: pathlib.PurePath) -> bytes:
-    return named(type(value).__name__, text(os.fspath(value)))
-
-
-def _encode_path(walk: Walk, value: pathlib.Path) -> bytes:
-    """Encode a file by its content alone, so that moving or renaming it re-runs nothing."""
-    try:
-        mode = os.stat(value).st_mode
-        if stat.S_ISREG(mode):
-            return named("Path", _file_content(value))
-    except (FileNotFoundError, NotADirectoryError):
-        return named("Path without file", text(os.fspath(value)))
-    except (OSError, ValueError) as error:
-        raise walk.refusal(value, f"it cannot be read: {error}") from error
-    if stat.S_ISDIR(mode):
-        raise walk.refusal(value, "it is a folder; pass a list of the files, such as sorted(path.glob('*.csv'))")
-    raise walk.refusal(value, "it is neither a file nor a folder")
-
-
-def _file_content(path: pathlib.Path) -> bytes:
-    """Length and BLAKE3 of a file, read in chunks: a file that shrinks while mapped would kill the process."""
-    hasher, total = blake3(), 0
-    buffer = memoryview(bytearray(_CHUNK))
-    with open(path, "rb", buffering=0) as stream:
-        while count := stream.readinto(buffer):
-            hasher.update(buffer[:count])
-            total += count
-    return size(total) + hasher.digest()
 
 
 # Enum members, and what is described by its code.
@@ -287,9 +247,6 @@ def _refusing(reason: str) -> Handler:
     return refuse
 
 
-#: What ``Path()`` makes here.
-LOCAL_PATH = type(pathlib.Path())
-
 HANDLERS: dict[type, Handler] = {
     dt.date: _encode_date,
     dt.datetime: _encode_datetime,
@@ -297,10 +254,4 @@ HANDLERS: dict[type, Handler] = {
     dt.timedelta: _encode_timedelta,
     dt.timezone: _encode_timezone,
     re.Pattern: _encode_pattern,
-    pathlib.PurePosixPath: _encode_pure_path,
-    pathlib.PureWindowsPath: _encode_pure_path,
-    LOCAL_PATH: _encode_path,
-    # Taken for classes that extend them.
-    pathlib.Path: _encode_path,
-    pathlib.PurePath: _encode_pure_path,
 }

@@ -228,7 +228,7 @@ class Encoder:
 
 
 #: Types whose part is short but slow to make.
-_SLOW = frozenset({np.ndarray, np.memmap, bytes, bytearray, standard.LOCAL_PATH})
+_SLOW: set[type] = {np.ndarray, np.memmap, bytes, bytearray}
 
 _EXACT: dict[type, Handler] = {**containers.HANDLERS, **standard.HANDLERS, **arrays.HANDLERS}
 
@@ -258,15 +258,31 @@ def digest(value: object, path: str = "value", *, describe: Describe | None = No
 
 
 def _resolve(kind: type) -> Handler:
-    """The handler of a type that has none of its own by name."""
+    """The handler of a type that is met for the first time in a walk."""
+    if any(_home(base) == "pathlib" for base in kind.__mro__):
+        _take_in_paths()
     return (
-        _by_protocol(kind)
+        _EXACT.get(kind)
+        or _by_protocol(kind)
         or standard.described_or_enum(kind)
         or _by_home(kind)
         or standard.refused(kind)
         or _by_base(kind)
         or instance
     )
+
+
+def _home(kind: type) -> str:
+    """The top-level package of a type."""
+    return str(kind.__module__).partition(".")[0]
+
+
+def _take_in_paths() -> None:
+    """Have handlers of paths from now on."""
+    from sweepable.identity import paths
+
+    _EXACT.update(paths.HANDLERS)
+    _SLOW.add(paths.LOCAL_PATH)
 
 
 def _by_protocol(kind: type) -> Handler | None:
@@ -309,7 +325,7 @@ _PROTOCOLS: tuple[tuple[str, Handler], ...] = (
 def _by_home(kind: type) -> Handler | None:
     """The handler that a known package's module here has for the type."""
     for base in kind.__mro__:
-        home = _HOMES.get(str(base.__module__).partition(".")[0])
+        home = _HOMES.get(_home(base))
         if home is not None:
             found: Handler | None = import_module(f"sweepable.identity.{home}").handler(kind)
             if found is not None:

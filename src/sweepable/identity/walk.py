@@ -6,7 +6,7 @@ import reprlib
 import types
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
@@ -27,6 +27,36 @@ class Options:
     ignored: frozenset[str] = frozenset()
     #: Packages whose installed version counts.
     packages: tuple[str, ...] = ()
+
+    def within(self, outer: Options) -> Options:
+        """What holds in code that is reached from code with the options `outer`; very often those themselves."""
+        track, ignored = {*outer.track, *self.track}, outer.ignored | self.ignored
+        if len(track) == len(set(outer.track)) and ignored == outer.ignored:
+            return outer
+        return Options(tuple(sorted(track)), ignored)
+
+
+class Said(NamedTuple):
+    """What a cached function says of its identity, wherever it is reached from."""
+
+    name: str
+    #: They hold for all that is reached through it.
+    options: Options = Options()
+    #: The version that its author has pinned: its code does not count.
+    pin: str | None = None
+    #: Values that count beside its code, each with the name of what they are for: upstream calls.
+    given: tuple[tuple[str, object], ...] = ()
+    #: Its declared outputs, which are names of what its Records hold.
+    outputs: tuple[str, ...] = ()
+
+    def is_more_than_code(self) -> bool:
+        """Whether it cannot be looked through."""
+        return self.pin is not None or bool(self.given or self.options.packages)
+
+
+def is_cached(value: object) -> bool:
+    """Whether a value is a cached function."""
+    return bool(getattr(type(value), "__sweepable_cached__", False))
 
 
 class Explorer(Protocol):
@@ -89,7 +119,9 @@ class Walk:
     def __init__(
         self, root: object, options: Options, mode: Mode, watch: Watch | None = None, *, bound: bool = False
     ) -> None:
+        #: Those that hold where the walk is.
         self.options = options
+        self._known_options = {options: options}
         self.mode = mode
         self.watch = watch or Watch(None, lambda kind: False)
         self.findings = Findings()
@@ -106,12 +138,13 @@ class Walk:
     def _run(self, root: object) -> Node:
         node = self.node(root, getattr(root, "__name__", "value"))
         if node is None:  # ours, or inert: a node that says so
-            node = Node("nothing", root)
+            node = Node("nothing", root, options=self.options)
             self.nodes.append(node)
         while self._pending:
             part = self._pending.pop()
             self.nodes.append(part)
             known = len(self._pending)
+            self.options = self._options_of(part)
             EXPLORERS[part.kind](self, part)
             self._pending[known:] = reversed(self._pending[known:])
         graph.settle(self.nodes, self._find)
@@ -125,30 +158,66 @@ class Walk:
         holder : object
             The namespace that binds the name. Plain numbers and texts are nodes of it, not of one another.
         """
-        value = self.unwrapped(value)
+        outer = self.options
+        value, self.options = self._entered(value)
+        try:
+            return self._node(value, name, holder)
+        finally:
+            self.options = outer
+
+    def _node(self, value: object, name: str, holder: object) -> Node | None:
         kind = self.classify(value)
         if not kind:
             return None
         # Numbers and texts are shared by the interpreter as it likes, and would get each other's names.
         alone = kind == "value" and encode_scalar(value) is not None
-        mark: object = (id(holder), name, id(value)) if alone and holder is not None else _mark(value)
+        mark = (id(holder), name, id(value)) if alone and holder is not None else self._mark(value)
         node = self._by_value.get(mark)
         if node is None:
-            node = self._by_value[mark] = Node(kind, value)
+            node = self._by_value[mark] = Node(kind, value, options=self.options)
             self._kept.append(holder)
             self._pending.append(node)
         if name not in node.names:
             node.names.append(name)
         return node
 
+    def _entered(self, value: object) -> tuple[object, Options]:
+        """What stands for a value, and the options that hold in it.
+
+        A cached function is looked through, so that caching a helper changes nothing; unless it is to count by
+        more than its code.
+        """
+        options = self.options
+        while is_cached(value):
+            said: Said = value.callee.said  # type: ignore[attr-defined]
+            options = self._known(said.options.within(options))
+            if said.is_more_than_code():
+                break
+            value = self.looked_through(value)
+        return value, options
+
+    def _known(self, options: Options) -> Options:
+        return self._known_options.setdefault(options, options)
+
+    def _options_of(self, node: Node) -> Options:
+        options = node.options
+        return options if isinstance(options, Options) else self.options
+
+    def _mark(self, value: object) -> tuple[object, ...]:
+        return *_mark(value), id(self.options)
+
     def unwrapped(self, value: object) -> object:
-        """A cached function is looked through, so that caching a helper changes nothing."""
-        while getattr(type(value), "__sweepable_cached__", False):
-            inner = value.__wrapped__  # type: ignore[attr-defined]
-            self.watch.attribute(value, "__wrapped__", inner, "the function that is cached")
-            value = inner
-            self.cached.add(id(value))
+        """The plain function within a cached one; any other value itself."""
+        while is_cached(value):
+            value = self.looked_through(value)
         return value
+
+    def looked_through(self, value: Any) -> object:
+        """What a cached function caches."""
+        inner: object = value.__wrapped__
+        self.watch.attribute(value, "__wrapped__", inner, "the function that is cached")
+        self.cached.add(id(inner))
+        return inner
 
     def classify(self, value: object) -> str:
         """What kind of node a value is; empty for what is never part of an identity."""
@@ -173,8 +242,9 @@ class Walk:
 
         Under a decorator the root's own function keeps its other defaults: the decorator may call it without.
         """
-        marks = ("__sweepable_cached__", "__sweepable_upstream__")
-        return function is self._signed and any(getattr(type(default), mark, False) for mark in marks)
+        if function is not self._signed:
+            return False
+        return is_cached(default) or bool(getattr(type(default), "__sweepable_upstream__", False))
 
     def edge(self, node: Node, name: str, value: object, holder: object = None, *, spoken: str = "") -> Node | None:
         """Add what a node refers to, and return it; names of sweepable itself are not among it."""
@@ -201,9 +271,10 @@ class Walk:
         if top and top not in origin.STDLIB_NAMES and top not in ("__main__", "__mp_main__", origin.OWN_NAME):
             self.findings.packages.add(top)
 
-    def _find(self, value: object) -> Node | None:
-        value = self.unwrapped(value)
-        known = self._by_value.get(_mark(value))
+    def _find(self, holder: Node, value: object) -> Node | None:
+        self.options = self._options_of(holder)
+        value, self.options = self._entered(value)
+        known = self._by_value.get(self._mark(value))
         if known is not None or not self.classify(value):
             return known
         # Made anew each time that its holder is taken apart: nothing can lead back to it.
@@ -224,11 +295,11 @@ class Meeting:
         return b"-"
 
 
-def _mark(value: object) -> object:
+def _mark(value: object) -> tuple[int, ...]:
     """What tells one value from another within a walk; bound methods are made anew each time they are asked for."""
     if isinstance(value, types.MethodType):
         return id(value.__func__), id(value.__self__)
-    return id(value)
+    return (id(value),)
 
 
 def explore_value(walk: Walk, node: Node) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import io
-import logging
+import sys
 import threading
 import types
 import weakref
@@ -19,7 +19,8 @@ from sweepable.identity.annotations import is_type_form, spelled
 from sweepable.identity.functions import explore_namespace
 from sweepable.identity.graph import Node
 from sweepable.identity.values import encode_scalar
-from sweepable.identity.walk import CLASSIFIERS, EXPLORERS, Walk, explore_value
+from sweepable.identity.walk import CLASSIFIERS, EXPLORERS, Said, Walk, explore_value, is_cached
+from sweepable.imported import imported
 
 _LRU = type(functools.lru_cache(len))
 #: What wrappers are made of, by type.
@@ -50,10 +51,6 @@ _C_FUNCTIONS = (
 _CYTHON = ("cython_function_or_method", "fused_cython_function")
 #: Means of working, not data: neither digested nor spoken of.
 _INERT: tuple[type, ...] = (
-    logging.Logger,
-    logging.LoggerAdapter,
-    logging.Handler,
-    logging.Formatter,
     io.IOBase,
     type(threading.Lock()),
     type(threading.RLock()),
@@ -67,6 +64,8 @@ _INERT: tuple[type, ...] = (
     weakref.WeakValueDictionary,
     weakref.WeakSet,
 )
+#: The same of `logging`, by name: importing it costs more than this whole package of identity.
+_INERT_LOGGING = ("Logger", "LoggerAdapter", "Handler", "Formatter")
 #: Where sweepable's own classes live whose instances are means of working.
 _STORES = f"{origin.OWN_NAME}.store"
 #: A cached method of one instance.
@@ -77,6 +76,8 @@ _MARKS = ("__sweepable_key__", "__sweepable_calls__", "__sweepable_digest__", "_
 def _classify_ours(walk: Walk, value: Any) -> str | None:
     """Records, spaces and upstream calls are values; sweepable's own code and its open stores never count."""
     kind = type(value)
+    if is_cached(value):
+        return "cached"
     if getattr(kind, "__sweepable_upstream__", False):
         return "upstream"
     if any(hasattr(kind, mark) for mark in _MARKS):
@@ -117,7 +118,8 @@ def _classify_wrapper(walk: Walk, value: Any) -> str | None:
         return "c function"
     if type(value).__module__.partition(".")[0] == "numba" and origin.underlying(value):
         return "wrapper"
-    return "" if isinstance(value, _INERT) else None
+    logs = any(isinstance(value, imported("logging", name)) for name in _INERT_LOGGING)
+    return "" if logs or isinstance(value, _INERT) else None
 
 
 CLASSIFIERS += [_classify_ours, _classify_code, _classify_wrapper]
@@ -143,6 +145,29 @@ def _explore_wrapper(walk: Walk, node: Node) -> None:
 def _pieces(value: object) -> tuple[str, ...]:
     known = next((_PIECES[base] for base in type(value).__mro__ if base in _PIECES), None)
     return known or (_METHOD_PIECES if origin.is_ours(value) else _COMPILED_PIECES)
+
+
+def _explore_cached(walk: Walk, node: Node) -> None:
+    """A cached function that counts by more than its code, or by something else: a pin, packages, upstream calls."""
+    front: Any = node.value
+    said: Said = front.callee.said
+    packages = [f"{package}=={installed(package)}" for package in said.options.packages]
+    facts = packages if said.pin is None else [said.name, f"version {said.pin}"]
+    node.own, node.summary = "\0".join(facts).encode(), ", ".join(facts)
+    if said.pin is None:
+        walk.edge(node, "function", walk.looked_through(front), front, spoken=node.names[0])
+    for label, given in said.given:
+        walk.edge(node, label, given, front, spoken=f"{said.name}({label})")
+
+
+def installed(package: str) -> str:
+    """The version in which a package is installed."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return str(getattr(sys.modules.get(package), "__version__", "not installed"))
 
 
 def _explore_own(walk: Walk, node: Node) -> None:
@@ -269,11 +294,15 @@ def _explore_upstream(walk: Walk, node: Node) -> None:
     walk.watch.content(parts, node.names[0])
     node.own = b"upstream"
     walk.edge(node, "of", parts, upstream)
+    declared = upstream.callee.said.outputs
+    if upstream.field is not None and declared:
+        walk.edge(node, "outputs", declared)
 
 
 EXPLORERS.update(
     {
         "wrapper": _explore_wrapper,
+        "cached": _explore_cached,
         "generic": _explore_generic,
         "package function": _explore_package_function,
         "package": _explore_package,

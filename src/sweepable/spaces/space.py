@@ -5,13 +5,15 @@ from __future__ import annotations
 import itertools
 import math
 from abc import ABC, abstractmethod
-from array import array
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from functools import cached_property
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from sweepable.errors import SpaceError
 from sweepable.spaces.reading import Row, constant, floated, is_new, row_token, without_duplicates
+
+if TYPE_CHECKING:
+    from array import array
 
 Point: TypeAlias = dict[str, object]
 
@@ -202,6 +204,8 @@ class Subset(Space):
 
     @cached_property
     def _kept(self) -> array[int]:
+        from array import array
+
         return array("q", itertools.compress(itertools.count(), self._mask))
 
     @abstractmethod

@@ -14,7 +14,7 @@ from sweepable.store.files import Buffer, Stamp
 
 #: Up to this size a blob is read and checked at every open; a larger one is mapped, and checked when its stamp is new.
 CHECKED = 1024 * 1024
-_DIGEST = re.compile(r"[0-9a-f]{64}")
+_DIGEST = "[0-9a-f]{64}"
 
 
 class Opened(NamedTuple):
@@ -39,7 +39,7 @@ class Blobs:
 
     def path(self, digest: str, extension: str) -> str:
         """Where a blob stands; only digests become paths."""
-        if not _DIGEST.fullmatch(digest) or extension not in ("npy", "pkl"):
+        if not re.fullmatch(_DIGEST, digest) or extension not in ("npy", "pkl"):
             raise DamagedError(f"a stored value names no blob: {digest[:80]!r}")
         return os.path.join(self._folder, digest[:2], f"{digest}.{extension}")
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -44,20 +43,19 @@ class Route(NamedTuple):
     function: int
 
 
-@dataclass(frozen=True, slots=True)
-class StoredVersion:
+class StoredVersion(NamedTuple):
     """One state of a function's code."""
 
     id: int
     digest: str
     #: Seconds since the epoch.
     created: float
-    count: Callable[[], int]
+    counted: Callable[[], int]
 
     @property
     def calls(self) -> int:
         """How many calls are stored under it; counted when asked."""
-        return self.count()
+        return self.counted()
 
 
 class Catalogue:

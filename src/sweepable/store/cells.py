@@ -13,32 +13,35 @@ import enum
 import math
 import re
 from collections.abc import Callable
-from decimal import Decimal
-from fractions import Fraction
-from pathlib import Path, PurePath
-from typing import Any
-from uuid import UUID
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from blake3 import blake3
 
+from sweepable.imported import imported
 from sweepable.store.codecs import Summary
 from sweepable.store.results import describe
+
+if TYPE_CHECKING:
+    from decimal import Decimal
+    from pathlib import PurePath
 
 Cell = int | float | str | bytes | None
 
 #: Longer text is described, with its digest.
 LONGEST = 1000
 _DIGITS = 32
-_PYTHON = (bool, int, float, complex, str, bytes, enum.Enum, PurePath, UUID)
-_NUMBERS = (Decimal, Fraction, dt.date, dt.timedelta, dt.time)
+_PYTHON = (bool, int, float, complex, str, bytes, enum.Enum, dt.date, dt.timedelta, dt.time)
 _NUMPY = (np.bool_, np.number, np.str_, np.bytes_, np.datetime64)
-_SCALARS = (*_PYTHON, *_NUMBERS, *_NUMPY)
+_SCALARS = (*_PYTHON, *_NUMPY)
 
 
 def is_scalar(value: object) -> bool:
     """Whether an output has a column of its own; None counts, being what a scalar that is not there is."""
-    return value is None or isinstance(value, _SCALARS)
+    if value is None or isinstance(value, _SCALARS):
+        return True
+    return any(isinstance(value, imported(*where)) for where, _ in _BY_NAME)
 
 
 def to_cell(value: object, digest: str = "") -> Cell:
@@ -60,6 +63,9 @@ def to_cell(value: object, digest: str = "") -> Cell:
         return value  # type: ignore[return-value]
     for types, convert in _CONVERSIONS:
         if isinstance(value, types):
+            return convert(value, digest)
+    for where, convert in _BY_NAME:
+        if isinstance(value, imported(*where)):
             return convert(value, digest)
     return _described(describe(value), digest)
 
@@ -168,6 +174,8 @@ def _seconds(nanoseconds: int) -> bytes:
 
 
 def _decimal(value: Decimal, digest: str) -> Cell:
+    from decimal import Decimal
+
     if not value.is_finite():
         return f"decimal:{value}".encode()
     sign, digits, exponent = value.as_tuple()
@@ -203,11 +211,14 @@ _CONVERSIONS: tuple[tuple[Any, Callable[[Any, str], Cell]], ...] = (
     (dt.timedelta, _timedelta),
     (np.datetime64, _datetime64),
     (dt.time, lambda value, digest: f"time:{value.isoformat()}".encode()),
-    (Decimal, _decimal),
-    (Fraction, lambda value, digest: f"fraction:{value}".encode()),
-    (PurePath, _path),
-    (UUID, lambda value, digest: f"uuid:{value}".encode()),
     (Summary, lambda value, digest: _described(value.text, value.digest or digest)),
+)
+#: By module and name: their modules cost more to import than all of this package's reading and writing.
+_BY_NAME: tuple[tuple[tuple[str, str], Callable[[Any, str], Cell]], ...] = (
+    (("decimal", "Decimal"), _decimal),
+    (("fractions", "Fraction"), lambda value, digest: f"fraction:{value}".encode()),
+    (("pathlib", "PurePath"), _path),
+    (("uuid", "UUID"), lambda value, digest: f"uuid:{value}".encode()),
 )
 
 
@@ -241,10 +252,17 @@ def _parse_datetime(text: str) -> object:
 def _parse_timedelta(text: str) -> object:
     if not text.endswith("s") or " " in text:
         raise ValueError(text)
+    from fractions import Fraction
+
     nanoseconds = Fraction(text[:-1]) * 10**9
     if nanoseconds % 1000 == 0 and abs(nanoseconds) < 10**9 * 86_400 * 999_999_999:
         return dt.timedelta(microseconds=int(nanoseconds // 1000))
     return np.timedelta64(int(nanoseconds), "ns")
+
+
+def _called(module: str, name: str) -> Callable[[str], object]:
+    """A class that is made of its text, imported when there is one to make."""
+    return lambda text: getattr(import_module(module), name)(text)
 
 
 _WORDS: dict[bytes, object] = {b"True": True, b"False": False, b"nan": math.nan, b"NaT": np.datetime64("NaT", "ns")}
@@ -257,8 +275,8 @@ _PARSERS: dict[str, Callable[[str], object]] = {
     "date": dt.date.fromisoformat,
     "time": dt.time.fromisoformat,
     "timedelta": _parse_timedelta,
-    "decimal": Decimal,
-    "fraction": Fraction,
-    "path": Path,
-    "uuid": UUID,
+    "decimal": _called("decimal", "Decimal"),
+    "fraction": _called("fractions", "Fraction"),
+    "path": _called("pathlib", "Path"),
+    "uuid": _called("uuid", "UUID"),
 }

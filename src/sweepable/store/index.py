@@ -9,7 +9,6 @@ import json
 import sqlite3
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any, NamedTuple, cast
 
 from blake3 import blake3
@@ -40,8 +39,7 @@ class Blob(NamedTuple):
     stamp: Stamp | None
 
 
-@dataclass(frozen=True, slots=True)
-class Prepared:
+class Prepared(NamedTuple):
     """What is written of one call, encoded."""
 
     arguments: bytes
@@ -51,7 +49,7 @@ class Prepared:
     cells: dict[Column, Cell]
     #: Outputs that are no scalars, described: they stand in a column only where there is one.
     others: dict[Column, Cell]
-    blobs: list[Blob] = field(default_factory=list)
+    blobs: list[Blob]
 
 
 # -- the check digest

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from types import TracebackType
 
 from sweepable.store.store import Store, open_store
@@ -41,7 +40,7 @@ class Use:
 
 
 def use(path: str | os.PathLike[str], *, trust: bool = False) -> Use:
-    """Keep and look for results in the folder `path` from now on.
+    """Keep and look for results in the folder `path` from now on, in all threads of this process.
 
     Parameters
     ----------
@@ -61,6 +60,8 @@ def use(path: str | os.PathLike[str], *, trust: bool = False) -> Use:
     >>> with sweepable.use(tempfile.mkdtemp()):
     ...     pass
     """
+    from pathlib import Path
+
     return Use(open_store(Path(path).absolute(), trust=trust))
 
 
@@ -98,6 +99,8 @@ def _of_project() -> Store:
     process = os.getpid()
     store = _found.get(process)
     if store is None:
+        from pathlib import Path
+
         here = Path.cwd()
         marks = ("pyproject.toml", ".git")
         marked = (folder for folder in (here, *here.parents) if any((folder / mark).exists() for mark in marks))

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-import logging
 import os
 import threading
 import time
 from collections.abc import Callable, Iterator
 
 from sweepable.errors import StoreError
+from sweepable.notices import logger
 from sweepable.store import files
 
-_log = logging.getLogger("sweepable")
 #: How long a waiter sleeps between two attempts, in seconds.
 _SHORTEST, _LONGEST = 0.001, 0.05
 #: How long a write waits for the others, as SQLite's own timeout.
@@ -120,11 +119,11 @@ class KeyLocks:
         while not self.try_hold(key):
             waited = time.monotonic() - began
             if wait is not None and waited >= wait:
-                _log.warning("gave up waiting for %s, which another process or thread is running", _text(who))
+                logger().warning("gave up waiting for %s, which another process or thread is running", _text(who))
                 return False
             if waited >= self._notice and not told:
                 told = True
-                _log.warning(
+                logger().warning(
                     "waiting since %.0f s for %s, which another process or thread is running", waited, _text(who)
                 )
             with self._changed:
@@ -140,7 +139,7 @@ class KeyLocks:
         try:
             return files.lock_byte(self._descriptor, offset(key))
         except OSError as error:  # without the lock a call may run twice, but it runs
-            _log.warning("calls are not locked between processes: %s", error)
+            logger().warning("calls are not locked between processes: %s", error)
             return True
 
     def before_fork(self) -> Callable[[], None]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 import struct
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,7 +19,7 @@ import numpy as np
 LIMIT = 4096
 _DEPTH = 48
 # Not long doubles: of their sixteen bytes, six are whatever was in memory.
-_SCALAR_TYPE = re.compile(r"[<>|](?:[biufmM][1248]|c8|c16)(\[[0-9A-Za-z/]{1,12}\])?")
+_SCALAR_TYPE = r"[<>|](?:[biufmM][1248]|c8|c16)(\[[0-9A-Za-z/]{1,12}\])?"
 
 
 class NotPlain(Exception):
@@ -132,10 +133,15 @@ def _encoded_part(out: _Writer, value: object) -> bytes:
     return b"".join(part.parts)
 
 
+@lru_cache(maxsize=256)
+def _is_scalar_type(text: str) -> bool:
+    return re.fullmatch(_SCALAR_TYPE, text) is not None
+
+
 def _write_scalar(out: _Writer, value: np.generic) -> None:
     text = value.dtype.str
     # Some types share a description (longlong and int64): the one that would come back must be the one given.
-    if not _SCALAR_TYPE.fullmatch(text) or np.dtype(text).type is not type(value) or value.dtype.metadata:
+    if not _is_scalar_type(text) or np.dtype(text).type is not type(value) or value.dtype.metadata:
         raise NotPlain(type(value).__qualname__)
     out.add(b"n" + bytes([len(text)]) + text.encode() + value.tobytes())
 
@@ -280,7 +286,7 @@ def _read_scalar(data: bytes, pos: int, load: Load | None) -> tuple[Any, int]:
     start = pos + 1
     end = start + data[pos]
     text = data[start:end].decode("ascii")
-    if not _SCALAR_TYPE.fullmatch(text):
+    if not _is_scalar_type(text):
         raise Malformed(f"unknown scalar type {text!r}")
     dtype = np.dtype(text)
     return np.frombuffer(data, dtype, 1, end)[0], end + dtype.itemsize

@@ -40,7 +40,7 @@ def prepare(new: NewCall, pending: list[Pending]) -> index.Prepared:
     arguments = results.encode_arguments(new.arguments, outside)
     error = None if new.failure is None else results.encode_failure(new.failure)
     cells, others = output_cells(new.outputs)
-    return index.Prepared(arguments, result, error, _argument_cells(new.arguments) | cells, others)
+    return index.Prepared(arguments, result, error, _argument_cells(new.arguments) | cells, others, [])
 
 
 def _argument_cells(arguments: tuple[Argument, ...]) -> dict[Column, Cell]:

@@ -6,7 +6,6 @@ import json
 import sqlite3
 import warnings
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from sweepable.errors import DamagedData, DamagedError, StoreError, TrustError
@@ -33,6 +32,8 @@ class Reading(Catalogue):
     """
 
     def __init__(self, path: str, trust: bool) -> None:
+        from pathlib import Path
+
         self.path = Path(path)
         self.trust = trust
         super().__init__(Connections(path, lambda connection: schema.prepare(connection, path)))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import atexit
 import contextlib
-import logging
 import os
 import threading
 import weakref
@@ -12,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 
 from sweepable.model import NewCall, Outputs, StoredCall
+from sweepable.notices import logger
 from sweepable.store import files, index, preparing, results
 from sweepable.store.catalogue import Route, StoredFunction, StoredVersion
 from sweepable.store.codecs import EXTENSIONS, CannotEncode, OutputFacts, Summary
@@ -29,7 +29,6 @@ __all__ = [
     "open_store",
 ]
 
-_log = logging.getLogger("sweepable")
 #: Seconds after which a call that another runs is computed anyway.
 LONGEST_WAIT = 3600.0
 _living: weakref.WeakSet[Store] = weakref.WeakSet()
@@ -52,6 +51,7 @@ class Store(Reading):
     """
 
     def __init__(self, path: str, *, trust: bool = False) -> None:
+        logger()  # imported before anything fails: where no further file can be opened, nothing can be imported
         super().__init__(path, trust)
         self._keys = KeyLocks(self._open_key_locks)
         _living.add(self)
@@ -112,8 +112,8 @@ class Store(Reading):
         """The same call and value under other output names: its declaration has changed."""
         pending: list[preparing.Pending] = []
         result = results.encode_outputs(outputs, preparing.externals(pending))
-        prepared = index.Prepared(call.arguments, result, None, *preparing.output_cells(outputs))
-        prepared.blobs.extend(preparing.blob_row(found) for found in results.blobs_of(call.arguments))
+        blobs = [preparing.blob_row(found) for found in results.blobs_of(call.arguments)]
+        prepared = index.Prepared(call.arguments, result, None, *preparing.output_cells(outputs), blobs)
         with self._published(pending, prepared), self._connections.writing() as c:
             return index.relayout(c, call, outputs.layout, prepared) or call
 
@@ -154,7 +154,7 @@ class Store(Reading):
         try:
             return files.open_lock(os.path.join(self._connections.folder, "locks", "keys"))
         except OSError as error:
-            _log.warning("calls are not locked between processes: %s", error)
+            logger().warning("calls are not locked between processes: %s", error)
             return None
 
     # -- ends
