@@ -378,6 +378,7 @@ def test_homes(run_script: RunScript) -> None:
     assert os.path.isabs(said) and said.endswith("script.py")
 
 
+@pytest.mark.filterwarnings("ignore::sweepable.UntrackedCode")
 def test_descriptions_in_arguments() -> None:
     """Functions and classes within arguments are told apart by what they do, packages' by name."""
     found = {describe(value, "value") for value in (int, float, len, np.sin, np.cos, np.ndarray, Mine, uses_lock, json)}
@@ -474,3 +475,36 @@ def test_a_package_imported_in_a_body_counts_alike_whether_or_not_it_is_loaded()
     assert colorsys and xml.dom.pulldom
     after = CodeIdentity(convert).version()
     assert (before.digest, before.fingerprint) == (after.digest, after.fingerprint)
+
+
+ROUTES = {
+    "the module's dict": 'return tools.__dict__["h"](x)',
+    "vars of the module": 'return vars(tools)["h"](x)',
+    "sys.modules, another": 'return sys.modules["tools_of_routes"].h(x)',
+    "sys.modules, its own": "return sys.modules[__name__].K",
+    "the globals of a function": 'return h.__globals__["K"]',
+    "the frame": 'return sys._getframe().f_globals["K"]',
+    "eval of builtins": 'return builtins.eval("K")',
+    "eval by another name": 'e = eval; return e("K")',
+    "eval handed on": 'return list(map(eval, ["K"]))',
+    "eval of pandas": 'return pd.eval("K + 1")',
+    "subclasses": "return object.__subclasses__()",
+}
+
+
+@pytest.mark.parametrize("body", ROUTES.values(), ids=ROUTES)
+def test_every_route_to_a_name_is_followed_or_said(body: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However a function comes by a constant: a change of it is another version, or the way is named as not followed."""
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    head = "import sys, builtins\nimport pandas as pd\nimport tools_of_routes as tools\n"
+    versions = []
+    for value in (1, 2):
+        (tmp_path / "tools_of_routes.py").write_text(f"def h(x): return x * {value}\n")
+        lab = tmp_path / f"routes_{value}.py"
+        lab.write_text(f"{head}K = {value}\ndef h(x): return x + K\ndef f(x):\n    {body}\n")
+        sys.modules.pop("tools_of_routes", None)
+        versions.append(CodeIdentity(__import__(lab.stem).f).version())
+    before, after = versions
+    assert before.digest != after.digest or after.untracked
+    assert (before.digest != after.digest) == ("subclasses" not in body)

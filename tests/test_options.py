@@ -371,12 +371,31 @@ def test_a_pinned_function_counts_by_its_name_and_defaults(load: Load) -> None:
 
 def test_a_pinned_callback(load: Load) -> None:
     """As an argument, too, a pinned function counts by its pin."""
-    texts = [
-        of(WAYS["called"], f"version={pin!r}", use=f"def use(x): return {x}")
-        for pin, x in [("1", "a"), ("1", "b"), ("2", "a")]
-    ]
+    pins = [("1", "x"), ("1", "0"), ("2", "x")]
+    texts = [of(WAYS["called"], f"version={pin!r}", use=f"def use(x): return {x}") for pin, x in pins]
     one, edited, repinned = (digest_of({"f": load(text).inner}) for text in texts)
     assert one == edited != repinned
+
+
+@pytest.mark.parametrize("held", ["Motor()", "[Motor().inner]", "Motor", "Motor().inner"])
+def test_an_instance_with_a_cached_method_as_an_argument(load: Load, held: str) -> None:
+    """The options of a cached method hold where its class comes with an argument."""
+    way = WAYS["a method of an instance"]
+
+    def given(option: str, use: str = LOG) -> tuple[ModuleType, Any, bytes]:
+        lab = load(of(way, option, use=use))
+        value = eval(held, vars(lab))
+        return lab, value, digest_of(value)
+
+    lab, value, before = given("ignore_globals=['LOG']")
+    lab.LOG.append(1)
+    assert digest_of(value) == before
+    careful, value, before = given("")
+    careful.LOG.append(1)
+    assert digest_of(value) != before
+    pins = [("1", "x"), ("1", "0"), ("2", "x")]
+    pinned, edited, repinned = (given(f"version={pin!r}", f"def use(x): return {x}")[2] for pin, x in pins)
+    assert pinned == edited != repinned
 
 
 # -- track and packages

@@ -27,6 +27,10 @@ _READERS = frozenset(
     ]
 )
 _WHOLE = frozenset({"globals"})
+#: Attributes through which code reaches names of a module that it does not write.
+_FRAMES = frozenset({"__globals__", "f_globals", "f_locals", "f_back", "_getframe", "currentframe"})
+#: Modules whose ``eval`` reads the names of the code around the call.
+_EVALUATING = frozenset({"builtins", "pd", "pandas", "ne", "numexpr"})
 _EVALUATORS = frozenset({"eval", "exec"})
 _IMPORTERS = frozenset({"import_module", "__import__"})
 
@@ -104,7 +108,13 @@ def of_code(code: CodeType) -> References:
 def _describe_use(used: Uses, result: References) -> None:
     names = used.loaded | used.attributes
     result.reads_docs = not names.isdisjoint(_READERS)
-    result.whole = not _WHOLE.isdisjoint(used.loaded)
+    result.whole = not (_WHOLE.isdisjoint(used.loaded) and _FRAMES.isdisjoint(used.attributes))
+    result.notes += [f"looks names up through {name!r}" for name in sorted(_FRAMES & used.attributes)]
+    if "__subclasses__" in used.attributes:
+        result.notes.append("asks a class for its subclasses, which are not followed")
+    if "modules" in used.attributes and "sys" in used.loaded:
+        result.whole = True
+        result.notes.append("looks modules up in sys.modules, which is not followed")
     result.rebound = list(dict.fromkeys(used.rebound))
 
 
@@ -139,6 +149,8 @@ class _Reader:
         self._done: set[int] = set()
         #: Nodes of the function's own decorators, which were evaluated around it.
         self._around: set[int] = set()
+        #: The names ``eval`` and ``exec`` where they are called, and their text is read.
+        self._read_texts: set[int] = set()
 
     def read(self) -> References:
         _describe_use(self._used, self._result)
@@ -147,6 +159,8 @@ class _Reader:
         nodes = list(self._form.walk())
         for node in nodes:
             self._note_imports(node)
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in _EVALUATORS:
+                self._read_texts.add(id(node.func))
         for node in nodes:
             self._visit(node)
         return self._result
@@ -192,6 +206,11 @@ class _Reader:
             self._name(part.id, tuple(reversed(attributes)), part)
 
     def _name(self, name: str, attributes: tuple[str, ...], node: ast.AST) -> None:
+        if "__dict__" in attributes:  # whatever it is that has it, all of it counts
+            attributes = attributes[: attributes.index("__dict__")]
+        if name in _EVALUATORS and name in self._used.loaded and not attributes and id(node) not in self._read_texts:
+            self._result.whole = True
+            self._result.notes.append(f"hands {name!r} on, which may evaluate anything")
         known = name in self._free or name in self._used.loaded
         if known or id(node) in self._around:
             self._result.add(Reference(name, attributes))
@@ -215,6 +234,8 @@ class _Reader:
                 self._chain(node.args[0], wanted.value)
         elif name in _EVALUATORS and isinstance(node.func, ast.Name):
             self._evaluated(node)
+        elif name in _EVALUATORS and node.args and (isinstance(text, str) or _last_base(node.func) in _EVALUATING):
+            self._evaluated(node)
         elif name in _IMPORTERS and isinstance(text, str) and not text.startswith("."):
             self._result.add(Reference(text, (), Source(text, 0, None)))
         elif name in _IMPORTERS:
@@ -232,6 +253,10 @@ class _Reader:
             return
         for reference in chains(tree):
             self._result.add(reference._replace(guessed=True))
+
+
+def _last_base(node: ast.expr) -> str:
+    return _last_name(node.value) if isinstance(node, ast.Attribute) else ""
 
 
 def _last_name(node: ast.expr) -> str:
