@@ -494,7 +494,7 @@ ROUTES = {
 
 @pytest.mark.parametrize("body", ROUTES.values(), ids=ROUTES)
 def test_every_route_to_a_name_is_followed_or_said(body: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """However a function comes by a constant: a change of it is another version, or the way is named as not followed."""
+    """However a function comes by a constant: a change of it is another version, or the way is named."""
     monkeypatch.syspath_prepend(str(tmp_path))
     monkeypatch.setattr(sys, "dont_write_bytecode", True)
     head = "import sys, builtins\nimport pandas as pd\nimport tools_of_routes as tools\n"
@@ -503,7 +503,8 @@ def test_every_route_to_a_name_is_followed_or_said(body: str, tmp_path: Path, mo
         (tmp_path / "tools_of_routes.py").write_text(f"def h(x): return x * {value}\n")
         lab = tmp_path / f"routes_{value}.py"
         lab.write_text(f"{head}K = {value}\ndef h(x): return x + K\ndef f(x):\n    {body}\n")
-        sys.modules.pop("tools_of_routes", None)
+        for name in ("tools_of_routes", lab.stem):
+            sys.modules.pop(name, None)
         versions.append(CodeIdentity(__import__(lab.stem).f).version())
     before, after = versions
     assert before.digest != after.digest or after.untracked

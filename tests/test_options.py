@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import functools
-import importlib
+import importlib.util
 import itertools
 import sys
 import textwrap
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -20,7 +20,7 @@ from running import RunScript
 from sweepable.identity.code import CodeIdentity, describe
 from sweepable.identity.values import Encoder
 
-Load = Callable[[str], ModuleType]
+Load = Callable[..., ModuleType]
 NUMBERS = itertools.count()
 
 #: How ``outer`` comes by ``inner``, with the option under test in the place of OPTION.
@@ -132,13 +132,12 @@ WAYS = {
             return scaled(gain=x)
     """,
     "depends_on": """
-        import sys
         @sweepable.cache(OPTION)
         def inner(x):
             return use(x)
         @sweepable.cache(depends_on=inner)
         def middle(x):
-            return sys._getframe().f_globals["inner"](x)
+            return x
         @sweepable.cache
         def outer(x):
             return middle(x)
@@ -199,21 +198,21 @@ def of(text: str, option: str, *, use: str = "def use(x): return x") -> str:
 
 
 @pytest.fixture
-def load(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Load]:
-    """Import a source text as a module of its own."""
-    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+def load(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Load:
+    """Import a source text as the module ``lab``, as if it had been edited since."""
     monkeypatch.setattr("sweepable.notices._said", set())
-    monkeypatch.syspath_prepend(tmp_path)
-    names: list[str] = []
 
-    def imported(text: str) -> ModuleType:
-        names.append(f"options{next(NUMBERS)}")
-        (tmp_path / f"{names[-1]}.py").write_text(textwrap.dedent(text))
-        return importlib.import_module(names[-1])
+    def imported(text: str, name: str = "lab") -> ModuleType:
+        file = tmp_path / f"{next(NUMBERS)}.py"
+        file.write_text(textwrap.dedent(text))
+        spec = importlib.util.spec_from_file_location(name, file)
+        assert spec is not None and spec.loader is not None
+        module = importlib.util.module_from_spec(spec)
+        monkeypatch.setitem(sys.modules, name, module)
+        spec.loader.exec_module(module)
+        return module
 
-    yield imported
-    for name in names:
-        del sys.modules[name]
+    return imported
 
 
 def both(function: Any) -> tuple[str, str]:
@@ -369,6 +368,29 @@ def test_a_pinned_function_counts_by_its_name_and_defaults(load: Load) -> None:
     assert found[4] == found[0]
 
 
+@pytest.mark.filterwarnings("ignore::sweepable.StaleResults")
+def test_a_pin_does_not_make_one_function_of_two(load: Load) -> None:
+    """What one factory makes, and functions of one name in two modules, stay apart for who calls them."""
+    text = """
+        import sweepable
+        def make(n):
+            @sweepable.cache(version="1")
+            def inner(x):
+                return x * n
+            return inner
+        times = make(2)
+        @sweepable.cache
+        def outer(x):
+            return times(x)
+    """
+    lab, other = load(text), load(text.replace("make(2)", "make(3)"))
+    assert (lab.outer(1.0), other.outer(1.0)) == (2.0, 3.0)
+    before = both(lab.outer)
+    lab.times.__wrapped__.__closure__[0].cell_contents = 3
+    assert before != both(lab.outer) == both(other.outer)
+    assert both(load(text).outer) == before != both(load(text, "elsewhere").outer)
+
+
 def test_a_pinned_callback(load: Load) -> None:
     """As an argument, too, a pinned function counts by its pin."""
     pins = [("1", "x"), ("1", "0"), ("2", "x")]
@@ -431,14 +453,15 @@ def test_packages_that_count_for_a_function_count_for_callers(load: Load, way: s
 # -- upstream=, depends_on= and declared outputs
 
 
-@pytest.mark.parametrize("way", ["upstream= of a cached function", "depends_on"])
-def test_code_upstream_of_a_helper_counts(load: Load, way: str) -> None:
+@pytest.mark.filterwarnings("ignore::sweepable.StaleResults")
+def test_code_upstream_of_a_helper_counts(load: Load) -> None:
     """A caller of a cached function is not served what came from older code upstream of it."""
-    use = "def use(x): return x * FACTOR"
-    values = [load(of(WAYS[way], "", use=use.replace("FACTOR", factor))).outer(3.0) for factor in ("2", "5")]
+    way, use = WAYS["upstream= of a cached function"], "def use(x): return x * FACTOR"
+    values = [load(of(way, "", use=use.replace("FACTOR", factor))).outer(3.0) for factor in ("2", "5")]
     assert values == [6.0, 15.0]
 
 
+@pytest.mark.filterwarnings("ignore::sweepable.StaleResults")
 def test_declared_outputs_count_where_records_are_read(load: Load) -> None:
     """A function that reads an output by name is not served what another output of that name gave."""
     text = """

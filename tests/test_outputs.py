@@ -121,7 +121,7 @@ def test_a_layout_says_what_it_was_held_against() -> None:
     shapeless, _ = declared.take_apart({"c": 1})
     undeclared, _ = Declaration({}).take_apart({"c": 1})
     assert not no_fault and fault == "b: declared float, returned str 'x'"
-    assert fits.layout.declared == declared.text == "a: float, b: float"
+    assert fits.layout.declared == declared.text == "a: float\nb: float"
     assert wrong.layout.declared == shapeless.layout.declared == f"!{declared.text}"
     assert undeclared.layout.declared == "" and undeclared.layout.names == ("c",)
     assert shapeless.layout.names == ("value",)

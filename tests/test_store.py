@@ -592,3 +592,11 @@ def test_a_transaction_that_came_to_nothing_leaves_nothing_remembered(
     )
     assert store.layout(stored.layout).names == ("y",) and store.layout(after.layout).names == ("x",)
     assert len({stored.version, after.version}) == 2
+
+
+def test_a_store_among_other_files_hides_none_of_them(tmp_path: Path) -> None:
+    """A store's own folder tells git to ignore it; a folder that holds other files is left as it is."""
+    (tmp_path / "paper.tex").write_text("")
+    open_store(tmp_path).put(new_call("a", 1.0))
+    open_store(tmp_path / "own").put(new_call("a", 1.0))
+    assert not (tmp_path / ".gitignore").exists() and (tmp_path / "own" / ".gitignore").read_text() == "*\n"

@@ -68,7 +68,8 @@ def test_a_sweep_that_is_killed_again_and_again_comes_to_its_end(
 
 def test_many_processes_sweep_the_same_points(tmp_path: Path, store_path: Path) -> None:
     """Six processes over the same 300 points all get all results, and each call is stored once."""
-    source = "from experiment import *\nif __name__ == '__main__':\n    check(sweep(1))\n    print(simulate.select().count())\n"
+    body = "check(sweep(1)); print(simulate.select().count())"
+    source = f"from experiment import *\nif __name__ == '__main__':\n    {body}\n"
     write_files(tmp_path, {"experiment.py": EXPERIMENT, "run.py": source})
     processes = [
         subprocess.Popen(

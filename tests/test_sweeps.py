@@ -500,3 +500,24 @@ def test_a_failure_outside_the_function_has_its_traceback(run_script: RunScript)
         """
     )
     assert done.stdout.split() == ["2", "2", "True"]
+
+
+def test_a_point_that_exits_ends_itself_only() -> None:
+    """``sys.exit()`` in a function is a failed point, in this process as in workers."""
+
+    @sweepable.cache
+    def simulate(gain: float = 1.0) -> float:
+        if gain == 2.0:
+            raise SystemExit(3)
+        return gain
+
+    runs = simulate.sweep(gain=[1.0, 2.0, 3.0], progress=False)
+    assert [rec.gain for rec in runs] == [1.0, 3.0]
+    assert [rec.info.error for rec in runs.failed] == ["SystemExit: 3"]
+
+
+@pytest.mark.parametrize("given", [[1, 2], {"gain": [1, 2]}, 3])
+def test_what_is_no_space_is_refused(pipeline: tuple[Any, Any, list[str]], given: Any) -> None:
+    """Values without a name say nothing of what they are for; the error shows how to write it."""
+    with pytest.raises(SpaceError, match=r"sweep\(<parameter>=\[...\]\)"):
+        pipeline[1].sweep(given, progress=False)

@@ -116,14 +116,16 @@ def test_texts_dates_and_paths_come_back() -> None:
 
 
 def test_an_argument_that_is_no_scalar_shows_as_a_summary() -> None:
-    """Arrays among the parameters are told apart by look-ups; the table says what they are."""
+    """Arrays among the parameters are told apart by look-ups and groupby; the table says what they are."""
 
     @sweepable.cache(y=float)
     def total(data: Any, scale: float = 1.0) -> float:
         return float(np.sum(data) * scale)
 
-    total(np.ones(3)), total(np.ones((2, 2)))
-    assert total.select().to_df()["data"].tolist() == ["ndarray float64 (3,)", "ndarray float64 (2, 2)"]
+    total(np.ones(3)), total(np.ones((2, 2))), total(np.ones(3), 2.0), total(np.zeros(3))
+    shown = total.select().to_df()["data"].tolist()
+    assert [text.partition(" #")[0] for text in shown[:2]] == ["ndarray float64 (3,)", "ndarray float64 (2, 2)"]
+    assert shown[2] == shown[0] != shown[3]
 
 
 def test_an_output_that_is_a_scalar_only_sometimes() -> None:

@@ -422,3 +422,22 @@ def test_a_changed_upstream_changes_what_is_below() -> None:
 
     first, second = make(2.0), make(3.0)
     assert first.key_of() != second.key_of() and (first(), second(), first()) == (3.0, 4.0, 3.0)
+
+
+def test_swapped_output_names_reach_what_is_downstream() -> None:
+    """Correcting the declared names of an upstream's outputs runs it not again, but what reads it by name."""
+
+    def inner() -> tuple[float, float]:
+        return 1.0, 2.0
+
+    def use(r: Any) -> float:
+        return float(r.p)
+
+    wrong = sweepable.cache(inner, p=float, q=float)
+    assert sweepable.cache(use, upstream={"r": wrong})() == 1.0
+    assert sweepable.cache(use)(wrong.get_or_run()) == 1.0
+    right = sweepable.cache(inner, q=float, p=float)
+    assert sweepable.cache(use, upstream={"r": right})() == 2.0
+    assert sweepable.cache(use)(right.get_or_run()) == 2.0
+    assert sweepable.cache(lambda p: p, upstream={"p": wrong["p"]}, name="first")() == 1.0
+    assert sweepable.cache(lambda p: p, upstream={"p": right["p"]}, name="first")() == 2.0

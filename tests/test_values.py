@@ -695,8 +695,9 @@ def test_one_encoder_gives_what_fresh_ones_give(values: list[Any], order: random
 
 
 def test_a_path_to_a_file_counts_by_its_content(tmp_path: pathlib.Path) -> None:
-    """A changed file is another value; a moved or renamed one is not; a str is text."""
-    file, moved = tmp_path / "a.csv", tmp_path / "b.csv"
+    """A changed or renamed file is another value, for its name is a label; a moved one is not; a str is text."""
+    (tmp_path / "sub").mkdir()
+    file, moved, renamed = tmp_path / "a.csv", tmp_path / "sub" / "a.csv", tmp_path / "b.csv"
     file.write_bytes(b"1,2")
     before, text = digest(file), digest(str(file))
     file.write_bytes(b"1,3")
@@ -705,6 +706,8 @@ def test_a_path_to_a_file_counts_by_its_content(tmp_path: pathlib.Path) -> None:
     file.write_bytes(b"1,2")
     file.rename(moved)
     assert digest(moved) == before
+    moved.rename(renamed)
+    assert digest(renamed) not in (before, text)
     assert digest(file) not in (before, text)
     assert digest(file) != digest(tmp_path / "other")
 
@@ -732,8 +735,9 @@ def test_a_folder_is_refused_with_the_way_out(tmp_path: pathlib.Path) -> None:
 
 
 def test_a_link_counts_as_what_it_leads_to(tmp_path: pathlib.Path) -> None:
-    """A symbolic link to a file is that file."""
-    file, link = tmp_path / "a", tmp_path / "link"
+    """A symbolic link to a file has that file's content, under its own name."""
+    (tmp_path / "sub").mkdir()
+    file, link = tmp_path / "a", tmp_path / "sub" / "a"
     file.write_bytes(b"x")
     link.symlink_to(file)
     assert digest(link) == digest(file)

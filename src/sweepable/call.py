@@ -13,8 +13,8 @@ from sweepable.identity.code import describe
 from sweepable.identity.key import framed
 from sweepable.identity.values import Encoder, encode_scalar
 from sweepable.model import Argument, CodeVersion, UpstreamCall
-from sweepable.outputs import short
-from sweepable.record import Record
+from sweepable.outputs import declared_names, short
+from sweepable.record import Record, layout_of
 from sweepable.store.location import current_store
 from sweepable.store.store import Store
 from sweepable.upstream import as_upstream
@@ -96,9 +96,12 @@ class Call:
             return self._encode_value(name, value)
         self.inputs += (found,)
         reference = Encoder(describe).encode(found.source, name)
-        return (
-            reference if found.field is None else b"output of a call" + framed(reference) + framed(found.field.encode())
-        )
+        names = _declared(found.source)
+        if names:  # the body finds the outputs by these: other names for the same values are another argument
+            reference = b"declared outputs" + framed(reference) + b"".join(framed(part.encode()) for part in names)
+        if found.field is None:
+            return reference
+        return b"output of a call" + framed(reference) + framed(found.field.encode())
 
     def _encode_value(self, name: str, value: object) -> bytes:
         encoder = Encoder(describe)
@@ -173,3 +176,10 @@ class Call:
         """The call as one would write it, shortened."""
         shown = ", ".join(f"{n}={short(v)}" for n, v in zip(self.callee.parameters, self.bound, strict=True))
         return f"{self.callee.name}({shown})"
+
+
+def _declared(source: Call | Record) -> tuple[str, ...]:
+    """The declared names of an upstream call's outputs."""
+    if isinstance(source, Call):
+        return source.callee.declaration.names
+    return declared_names(layout_of(source).declared)

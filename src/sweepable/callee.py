@@ -148,17 +148,6 @@ class Callee:
             name=self.name,
         )
 
-    def _pin(self, label: str) -> CodeVersion:
-        """The version that the author has pinned; it does not count as one function what are two."""
-        closure = getattr(self.function, "__closure__", None) or ()
-        held = [(cell.cell_contents if _is_full(cell) else None) for cell in closure]
-        try:
-            values = Encoder(describe).encode(held, "closure")
-        except UndigestibleError as error:
-            error.function = self.name
-            raise
-        return CodeVersion(pinned_version(label, self.facts.home, values), "")
-
     # -- identity
 
     def version(self) -> CodeVersion:
@@ -167,7 +156,7 @@ class Callee:
         if label is None:
             return self._code.version()
         if self._pinned is None:  # at the first call: what it holds may be defined after it
-            self._pinned = self._pin(label)
+            self._pinned = _pin(self, label)
         return self._pinned
 
     def changed_since_version(self) -> str | None:
@@ -343,14 +332,26 @@ def _pairs(given: object) -> list[tuple[object, Mapping[str, str]]]:
 def _said(callee: Callee, code: CodeIdentity) -> Said:
     """What holds of a cached function's identity in the versions of the functions that reach it.
 
-    A pinned function still counts by its defaults, which are among the arguments of its calls.
+    A pinned function still counts by its defaults, which are among the arguments of its calls, and by its closure.
     """
     options, defaults = callee.options, callee.binder.defaults
     given = list(options.upstream.items())
     if options.version is not None:
         given = [(name, defaults[name]) for _, name in callee.counted if name in defaults]
     given += [("depends_on", upstream) for upstream, _ in _pairs(options.depends_on)]
-    return Said(callee.name, code.options, options.version, tuple(given), callee.declaration.names)
+    return Said(callee.name, callee.facts.home, code.options, options.version, tuple(given), callee.declaration.names)
+
+
+def _pin(callee: Callee, label: str) -> CodeVersion:
+    """The version that the author has pinned; it does not count as one function what are two."""
+    closure = getattr(callee.function, "__closure__", None) or ()
+    held = [(cell.cell_contents if _is_full(cell) else None) for cell in closure]
+    try:
+        values = Encoder(describe).encode(held, "closure")
+    except UndigestibleError as error:
+        error.function = callee.name
+        raise
+    return CodeVersion(pinned_version(label, callee.facts.home, values), "")
 
 
 def _is_full(cell: Any) -> bool:

@@ -83,7 +83,7 @@ def _run(payload: Payload, said: list[tuple[str, type[Warning]]]) -> Outcome:
             differs = "its arguments, or what is upstream of it, differ in the worker"
             return _refused(payload, f"{payload.callee.name}: {differs}")
         ran, status = ensure(call)
-    except Exception as error:
+    except (Exception, SystemExit) as error:  # a point that wants to end its process ends itself only
         return Outcome(payload.key, "failed", Report("failed", failure_of(error), tuple(said)))
     return Outcome(payload.key, "done" if ran else "hit", Report(status, None, tuple(said)))
 

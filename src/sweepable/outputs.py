@@ -135,6 +135,11 @@ def type_name(kind: object) -> str:
     return kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
 
 
+def declared_names(text: str) -> tuple[str, ...]:
+    """The names in the text of a declaration that is kept with a stored layout; none if the value did not fit."""
+    return () if text.startswith("!") else tuple(line.partition(": ")[0] for line in text.splitlines())
+
+
 class Declaration:
     """The outputs that a function declares, none for those that are found from what it returns.
 
@@ -148,7 +153,7 @@ class Declaration:
         self.outputs = dict(outputs)
         self.names = tuple(outputs)
         #: Tells two declarations apart; kept with each stored layout that was held against it.
-        self.text = ", ".join(f"{name}: {type_name(output.type)}" for name, output in outputs.items())
+        self.text = "\n".join(f"{name}: {type_name(output.type)}" for name, output in outputs.items())
         self._codecs = {name: output.codec for name, output in outputs.items() if output.codec is not None}
 
     def take_apart(self, value: object) -> tuple[Outputs, str]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from sweepable.errors import AmbiguousName, DamagedError, NoCallFound, SweepableError, TrustError, UnknownName
 from sweepable.lineage import CallNode, function_identifier
-from sweepable.model import Argument, StoredCall
+from sweepable.model import Argument, Layout, StoredCall
 from sweepable.names import Kind, Place, ambiguous, did_you_mean, resolve, unknown, walk
 from sweepable.store.codecs import Summary
 from sweepable.store.location import current_store
@@ -299,6 +299,11 @@ def store_of(record: Record) -> Store:
 def call_of(record: Record) -> StoredCall:
     """The row that a Record reads."""
     return record._node.call
+
+
+def layout_of(record: Record) -> Layout:
+    """How its outputs are named."""
+    return record._store.layout(record._node.call.layout)
 
 
 class _Part(Mapping[str, Any]):

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 from sweepable.call import Call
 from sweepable.callee import Callee
 from sweepable.dispatch import Report, payload_of, run_chunk
-from sweepable.errors import OutputMismatch, StaleResults, StaleStop, StoreError, SweepableWarning
+from sweepable.errors import OutputMismatch, SpaceError, StaleResults, StaleStop, StoreError, SweepableWarning
 from sweepable.model import Failure, Status
 from sweepable.notices import logger, warn, warn_once
+from sweepable.outputs import short
 from sweepable.query import Query, Selection, Source
 from sweepable.runs import failure_of, new_call, note, stale_count
 from sweepable.spaces import Parameter, Space, is_float, space_of, takes_sequence
@@ -86,6 +87,11 @@ class Settings(NamedTuple):
 
 def space_for(callee: Callee, space: Space | None, axes: Mapping[str, object]) -> Space:
     """The space of a sweep, its names known to be parameters of the function or of what is upstream of it."""
+    if space is not None and not isinstance(space, Space):
+        raise SpaceError(
+            f"{callee.name}.sweep() takes a space and axes by name, got {short(space)}; write "
+            f"{callee.name}.sweep(<parameter>=[...]), or make a space by sweepable.grid, zipped or points"
+        )
     written = set(axes) | set(space.names if space is not None else ())
     return space_of(space, axes, {name: found for name in written for found in _parameters(callee, name)})
 

@@ -177,7 +177,10 @@ def _series(cells: list[Cell]) -> pd.Series[Any]:
 
 def _value(cell: Cell) -> object:
     value = from_cell(cell)
-    return value.text if isinstance(value, Summary) else value
+    if not isinstance(value, Summary):
+        return value
+    # With a part of its digest, so that groupby tells apart what is different.
+    return f"{value.text} #{value.digest[:8]}" if value.digest.strip("?") else value.text
 
 
 def _dtype(values: list[Any]) -> Any:

@@ -20,11 +20,11 @@ def _encode_pure_path(walk: Walk, value: pathlib.PurePath) -> bytes:
 
 
 def _encode_path(walk: Walk, value: pathlib.Path) -> bytes:
-    """Encode a file by its content alone, so that moving or renaming it re-runs nothing."""
+    """Encode a file by its content and its name, which functions use as a label; moving it re-runs nothing."""
     try:
         mode = os.stat(value).st_mode
         if stat.S_ISREG(mode):
-            return named("Path", _file_content(value))
+            return named("Path", text(value.name) + _file_content(value))
     except (FileNotFoundError, NotADirectoryError):
         return named("Path without file", text(os.fspath(value)))
     except (OSError, ValueError) as error:

@@ -232,9 +232,9 @@ class _Reader:
             wanted = node.args[1]
             if isinstance(wanted, ast.Constant) and isinstance(wanted.value, str):
                 self._chain(node.args[0], wanted.value)
-        elif name in _EVALUATORS and isinstance(node.func, ast.Name):
-            self._evaluated(node)
-        elif name in _EVALUATORS and node.args and (isinstance(text, str) or _last_base(node.func) in _EVALUATING):
+        elif (name in _EVALUATORS and isinstance(node.func, ast.Name)) or (
+            name in _EVALUATORS and node.args and (isinstance(text, str) or _last_base(node.func) in _EVALUATING)
+        ):
             self._evaluated(node)
         elif name in _IMPORTERS and isinstance(text, str) and not text.startswith("."):
             self._result.add(Reference(text, (), Source(text, 0, None)))

@@ -40,6 +40,8 @@ class Said(NamedTuple):
     """What a cached function says of its identity, wherever it is reached from."""
 
     name: str
+    #: The module or script that it lives in.
+    home: str
     #: They hold for all that is reached through it.
     options: Options = Options()
     #: The version that its author has pinned: its code does not count.

@@ -16,7 +16,7 @@ from blake3 import blake3
 
 from sweepable.identity import origin
 from sweepable.identity.annotations import is_type_form, spelled
-from sweepable.identity.functions import explore_namespace
+from sweepable.identity.functions import Resolver, explore_namespace
 from sweepable.identity.graph import Node
 from sweepable.identity.values import encode_scalar
 from sweepable.identity.walk import CLASSIFIERS, EXPLORERS, Said, Walk, explore_value, is_cached
@@ -152,10 +152,12 @@ def _explore_cached(walk: Walk, node: Node) -> None:
     front: Any = node.value
     said: Said = front.callee.said
     packages = [f"{package}=={installed(package)}" for package in said.options.packages]
-    facts = packages if said.pin is None else [said.name, f"version {said.pin}"]
+    facts = packages if said.pin is None else [said.home, said.name, f"version {said.pin}"]
     node.own, node.summary = "\0".join(facts).encode(), ", ".join(facts)
     if said.pin is None:
         walk.edge(node, "function", walk.looked_through(front), front, spoken=node.names[0])
+    elif isinstance(plain := walk.looked_through(front), FunctionType):
+        Resolver(walk, node, plain).closure()
     for label, given in said.given:
         walk.edge(node, label, given, front, spoken=f"{said.name}({label})")
 

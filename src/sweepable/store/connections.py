@@ -22,6 +22,8 @@ _PRAGMAS = (
     "PRAGMA foreign_keys = OFF",
     "PRAGMA temp_store = MEMORY",
 )
+#: How the names of what a store holds begin.
+_OWN = ("index.db", "locks", "blobs", "tmp")
 #: Connections that belong to a parent process or to another thread.
 _abandoned: list[sqlite3.Connection] = []
 
@@ -345,6 +347,7 @@ def _make_files(folder: str, index: str) -> None:
     if descriptor is not None:
         files.close(descriptor)
     ignore = os.path.join(folder, ".gitignore")
-    if not files.exists(ignore):
+    # A folder that holds other files is not for us to hide from git.
+    if not files.exists(ignore) and all(name.startswith(_OWN) for name in files.names(folder)):
         with contextlib.suppress(FileExistsError):
             files.write_new(ignore, [b"*\n"])

@@ -50,6 +50,11 @@ def make_folder(path: str) -> None:
     os.chmod(path, 0o700)
 
 
+def names(path: str) -> list[str]:
+    """What a folder holds."""
+    return os.listdir(path)
+
+
 def make_parents(path: str) -> None:
     """Make the folders above `path`, as any program would."""
     os.makedirs(os.path.dirname(path), exist_ok=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from types import TracebackType
 
+from sweepable.errors import StoreError
 from sweepable.store.store import Store, open_store
 
 _VARIABLE = "SWEEPABLE_STORE"
@@ -60,9 +61,11 @@ def use(path: str | os.PathLike[str], *, trust: bool = False) -> Use:
     >>> with sweepable.use(tempfile.mkdtemp()):
     ...     pass
     """
-    from pathlib import Path
 
-    return Use(open_store(Path(path).absolute(), trust=trust))
+    named = os.fspath(path)
+    if not named.strip():
+        raise StoreError(f"a store needs a folder, got {named!r}; '.' is the working folder")
+    return Use(open_store(os.path.abspath(os.path.expanduser(named)), trust=trust))
 
 
 def current_store(given: object = None) -> Store:
@@ -87,7 +90,7 @@ def _named(path: str) -> Store:
     """The store in a folder; its path is resolved once, so that a program may change its working folder."""
     store = _opened.get(path)
     if store is None:
-        store = _opened[path] = open_store(path)
+        store = _opened[path] = open_store(os.path.expanduser(path))
     return store
 
 
