@@ -509,3 +509,42 @@ def test_every_route_to_a_name_is_followed_or_said(body: str, tmp_path: Path, mo
     before, after = versions
     assert before.digest != after.digest or after.untracked
     assert (before.digest != after.digest) == ("subclasses" not in body)
+
+
+def test_what_a_callback_holds_is_never_dropped() -> None:
+    """A connection in a closure or a partial's arguments is an error with the path; in a module, a warning."""
+    from sqlite3 import connect
+
+    from sweepable.errors import UndigestibleError, UntrackedCode
+
+    def use(connection: Any, x: float) -> float:
+        return x
+
+    def make(connection: Any) -> Any:
+        return lambda x: connection
+
+    first = connect(":memory:")
+    for callback in (partial(use, first), make(first), [first].append):
+        with pytest.raises(UndigestibleError, match=r"params\['f'\].*Connection"):
+            Encoder(describe).encode({"f": callback}, "params")
+    space: dict[str, Any] = {"__name__": "made_up", "connection": first}
+    exec("def f(x):\n    return connection", space)
+    with pytest.warns(UntrackedCode, match="connection"):
+        Encoder(describe).encode(space["f"], "value")
+    first.close()
+
+
+def test_streams_in_memory_count_by_their_content() -> None:
+    """What a StringIO holds is data; a log file is a means of working."""
+    import io
+
+    space: dict[str, Any] = {"__name__": "made_up", "TEXT": io.StringIO("a"), "LOG": sys.stderr}
+    exec("def f(x):\n    print(x, file=LOG)\n    return TEXT.getvalue()", space)
+    identity = CodeIdentity(space["f"])
+    before = identity.version()
+    assert before.untracked == ()
+    space["TEXT"] = io.StringIO("b")
+    assert identity.version().digest != before.digest
+    again = identity.version().digest
+    space["TEXT"].write("more")
+    assert identity.version().digest != again

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 
-from sweepable.errors import UntrackedCode
+from sweepable.errors import UndigestibleError, UntrackedCode
 
 # Each of these tells the walk about kinds of code.
 from sweepable.identity import classes, functions, origin, sources, wrappers
@@ -317,6 +317,9 @@ def _describe_method(method: types.MethodType, path: str) -> bytes:
 
 def _describe_anew(value: object, path: str) -> bytes:
     walk, _ = _walk(value, Options(), Watch(value, _is_plain), bound=False)
+    dropped = _held_and_dropped(walk)
+    if dropped is not None:
+        raise UndigestibleError(f"{path}: {dropped.names[0]}", type(dropped.value).__qualname__, dropped.summary)
     for sentence in walk.findings.untracked:
         warn_once((describe, path, sentence), f"{path}: {sentence}", UntrackedCode)
     digest, mark = walk.root.digest, id(value)
@@ -329,6 +332,19 @@ def _describe_anew(value: object, path: str) -> bytes:
             _described.pop(next(iter(_described)), None)
         _described[mark] = _Described(reference, digest, walk.watch.guard())
     return digest
+
+
+def _held_and_dropped(walk: Walk) -> Node | None:
+    """What a value holds itself, in a closure or a partial's arguments, and that does not count.
+
+    Of what code finds in its modules the caller is warned; a value is given by the caller, and all of it counts.
+    """
+    queue = [walk.root]
+    for node in queue:
+        if node.kind == "undigestible":
+            return node
+        queue += [target for target in node.targets() if target not in walk.of_modules and target not in queue]
+    return None
 
 
 def _forget(mark: int, gone: object) -> None:

@@ -265,7 +265,10 @@ class Resolver:
             value = namespace[step]
         if reference.guessed and isinstance(value, ModuleType):
             return
-        self._place(self._walk.edge(self._node, name, value, holder), name, holder)
+        target = self._walk.edge(self._node, name, value, holder)
+        if target is not None and isinstance(holder, dict):
+            self._walk.of_modules.add(target)
+        self._place(target, name, holder)
 
     def _namespace(self, value: object, step: str, name: str) -> dict[str, Any] | None:
         """Where the attribute of a user's module, or one set on a function, is bound; None for any other."""

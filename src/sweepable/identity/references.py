@@ -110,6 +110,8 @@ def _describe_use(used: Uses, result: References) -> None:
     result.reads_docs = not names.isdisjoint(_READERS)
     result.whole = not (_WHOLE.isdisjoint(used.loaded) and _FRAMES.isdisjoint(used.attributes))
     result.notes += [f"looks names up through {name!r}" for name in sorted(_FRAMES & used.attributes)]
+    if not {"environ", "getenv"}.isdisjoint(names):
+        result.notes.append("reads environment variables, which do not count")
     if "__subclasses__" in used.attributes:
         result.notes.append("asks a class for its subclasses, which are not followed")
     if "modules" in used.attributes and "sys" in used.loaded:

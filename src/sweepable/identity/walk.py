@@ -132,6 +132,8 @@ class Walk:
         self._signed = origin.underlying(root) if bound else None
         #: Functions that were met as what a cached function wraps.
         self.cached: set[int] = set()
+        #: Nodes that code finds in its modules, which nobody gave it.
+        self.of_modules: set[Node] = set()
         self._by_value: dict[object, Node] = {}
         self._kept: list[object] = []
         self._pending: list[Node] = []
@@ -347,7 +349,7 @@ def _explore_in_parts(walk: Walk, node: Node, error: UndigestibleError) -> None:
     if parts is None:
         walk.findings.note(f"{node.names[0]} ({error.type_name}) does not count: {error.reason}")
         node.own = f"undigestible {error.type_name}".encode()
-        node.kind = "undigestible"
+        node.kind, node.summary = "undigestible", error.reason
         return
     node.kind, node.own = "parts", f"parts of {error.type_name}".encode()
     cls = type(node.value)

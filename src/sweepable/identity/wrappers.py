@@ -51,7 +51,6 @@ _C_FUNCTIONS = (
 _CYTHON = ("cython_function_or_method", "fused_cython_function")
 #: Means of working, not data: neither digested nor spoken of.
 _INERT: tuple[type, ...] = (
-    io.IOBase,
     type(threading.Lock()),
     type(threading.RLock()),
     threading.Condition,
@@ -119,7 +118,9 @@ def _classify_wrapper(walk: Walk, value: Any) -> str | None:
     if type(value).__module__.partition(".")[0] == "numba" and origin.underlying(value):
         return "wrapper"
     logs = any(isinstance(value, imported("logging", name)) for name in _INERT_LOGGING)
-    return "" if logs or isinstance(value, _INERT) else None
+    # A stream in memory is data, if of a kind that has a position.
+    flows = isinstance(value, io.IOBase) and not isinstance(value, io.StringIO | io.BytesIO)
+    return "" if logs or flows or isinstance(value, _INERT) else None
 
 
 CLASSIFIERS += [_classify_ours, _classify_code, _classify_wrapper]
