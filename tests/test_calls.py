@@ -650,3 +650,48 @@ def test_a_pin_does_not_make_two_functions_one(run_script: RunScript) -> None:
     for _ in range(2):
         done = run_script(source, files=files)
         assert done.stdout.splitlines() == ["4 200 10 14", "[100, 200]", "[5, 10]"]
+
+
+def test_a_query_in_a_body_is_no_dependency_and_that_is_said(ran: list[Any]) -> None:
+    """What a function computes from a query that it makes itself depends on the store, so it is never served."""
+
+    @sweepable.cache
+    def square(x: float) -> float:
+        return x * x
+
+    @sweepable.cache(ignore_globals=["ran"])
+    def total() -> float:
+        ran.append(1)
+        return sum(rec.value for rec in square.select())
+
+    @sweepable.cache(ignore_globals=["ran"])
+    def total_of(runs: Any) -> float:
+        ran.append(2)
+        return sum(rec.value for rec in runs)
+
+    square(2.0)
+    with pytest.warns(TaintedCall, match="asked the store for calls of .*square"):
+        assert total() == 4.0
+    assert total_of(square.select()) == 4.0
+    square(3.0)
+    assert total() == 13.0 and total_of(square.select()) == 13.0
+    assert total_of(square.select()) == 13.0 and ran == [1, 2, 1, 2]
+
+
+def test_a_record_in_a_global_is_read_anew(ran: list[Any]) -> None:
+    """What somebody did to an array of a Record that code reaches by itself does not reach the run."""
+
+    @sweepable.cache
+    def reference() -> dict[str, np.ndarray[Any, Any]]:
+        return {"y": np.ones(3)}
+
+    held = reference.get_or_run()
+
+    @sweepable.cache
+    def total(scale: float = 1.0) -> float:
+        return float(scale * held.y.sum())
+
+    held.y[:] = 0.0
+    assert total() == 3.0
+    held.y[:] = 0.0
+    assert total(2.0) == 6.0

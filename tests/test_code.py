@@ -534,17 +534,11 @@ def test_what_a_callback_holds_is_never_dropped() -> None:
     first.close()
 
 
-def test_streams_in_memory_count_by_their_content() -> None:
-    """What a StringIO holds is data; a log file is a means of working."""
+def test_streams_in_memory_are_spoken_of() -> None:
+    """What a StringIO holds is data that nobody follows: it is named, where a log file is not."""
     import io
 
     space: dict[str, Any] = {"__name__": "made_up", "TEXT": io.StringIO("a"), "LOG": sys.stderr}
     exec("def f(x):\n    print(x, file=LOG)\n    return TEXT.getvalue()", space)
-    identity = CodeIdentity(space["f"])
-    before = identity.version()
-    assert before.untracked == ()
-    space["TEXT"] = io.StringIO("b")
-    assert identity.version().digest != before.digest
-    again = identity.version().digest
-    space["TEXT"].write("more")
-    assert identity.version().digest != again
+    (said,) = CodeIdentity(space["f"]).version().untracked
+    assert "TEXT" in said and "StringIO" in said

@@ -441,3 +441,27 @@ def test_swapped_output_names_reach_what_is_downstream() -> None:
     assert sweepable.cache(use)(right.get_or_run()) == 2.0
     assert sweepable.cache(lambda p: p, upstream={"p": wrong["p"]}, name="first")() == 1.0
     assert sweepable.cache(lambda p: p, upstream={"p": right["p"]}, name="first")() == 2.0
+
+
+def test_an_upstream_that_was_defined_anew_is_pointed_out() -> None:
+    """A default stands for the function as it was; when that name has come to mean another one, this is said once."""
+
+    @sweepable.cache(name="reference_anew")
+    def reference(gain: float = 1.0) -> float:
+        return gain
+
+    @sweepable.cache
+    def simulate(r: Any = reference) -> float:
+        return 10 * float(r.value)
+
+    assert simulate() == 10.0
+
+    @sweepable.cache(name="reference_anew")
+    def newer(gain: float = 1.0) -> float:
+        return gain + 100
+
+    with pytest.warns(sweepable.StaleResults, match="reference_anew has been defined anew"):
+        assert simulate() == 10.0
+    assert simulate() == 10.0
+    with pytest.warns(sweepable.StaleResults, match="older code"):
+        assert newer() == 101.0

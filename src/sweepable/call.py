@@ -7,12 +7,13 @@ from typing import NamedTuple
 
 from blake3 import blake3
 
-from sweepable.callee import Callee
-from sweepable.errors import UndigestibleError, UpstreamArgumentError
+from sweepable.callee import Callee, is_superseded
+from sweepable.errors import StaleResults, UndigestibleError, UpstreamArgumentError
 from sweepable.identity.code import describe
 from sweepable.identity.key import framed
 from sweepable.identity.values import Encoder, encode_scalar
 from sweepable.model import Argument, CodeVersion, UpstreamCall
+from sweepable.notices import warn_once
 from sweepable.outputs import declared_names, short
 from sweepable.record import Record, layout_of
 from sweepable.store.location import current_store
@@ -119,12 +120,21 @@ class Call:
         upstream = as_upstream(value)
         if upstream is not None and (expected is not None or upstream.field is not None):
             field = upstream.field or (expected.field if expected else None)
+            if is_superseded(upstream.callee):
+                self._tell_superseded(name, upstream.callee.name)
             return Input(index, Call(upstream.callee, upstream.bound()), field)
         if isinstance(value, Record):
             return Input(index, value, expected.field if expected else None)
         if expected is not None and expected.field is None:
             self._refuse_plain(name, value)
         return None
+
+    def _tell_superseded(self, name: str, upstream: str) -> None:
+        message = (
+            f"{self.callee.name}: {name} stands for {upstream} as it was when {self.callee.name} was defined; "
+            f"{upstream} has been defined anew since. Define {self.callee.name} again (run its cell) to use it."
+        )
+        warn_once((is_superseded, self.callee.name, name, self.version.digest), message, StaleResults)
 
     def _refuse_plain(self, name: str, value: object) -> None:
         if isinstance(value, (dict, tuple, list)) or type(value).__module__.partition(".")[0] == "numpy":

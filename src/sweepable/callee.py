@@ -88,8 +88,8 @@ class Callee:
         #: Places (in what the binder returns) and names of the parameters that are part of the key.
         self.counted = [(i, name) for i, name in enumerate(self.parameters) if name not in ignored]
         self.keys = KeyMaker(self.name, [name for _, name in self.counted])
-        self._code = self._find_code()
-        self.said = _said(self, self._code)
+        self.code = self._find_code()
+        self.said = _said(self, self.code)
         self._pinned: CodeVersion | None = None
         self._front: Any = None
         register(self)
@@ -154,21 +154,21 @@ class Callee:
         """The version of the code as it is now."""
         label = self.options.version
         if label is None:
-            return self._code.version()
+            return self.code.version()
         if self._pinned is None:  # at the first call: what it holds may be defined after it
             self._pinned = _pin(self, label)
         return self._pinned
 
     def changed_since_version(self) -> str | None:
         """What the code depends on and a run has changed, as a sentence; None for nothing."""
-        return None if self._pinned else self._code.unchanged()
+        return None if self._pinned else self.code.unchanged()
 
     def adopt(self, version: CodeVersion) -> str | None:
         """Take over a version computed by another process, if the code here is the same; else say what differs."""
         if self.options.version is not None:
             same = self.version().digest == version.digest
             return None if same else f"{self.name} is pinned to another version here"
-        return self._code.adopt(version)
+        return self.code.adopt(version)
 
     # -- the object that users hold
 
@@ -429,6 +429,15 @@ def known(name: str) -> list[Callee]:
     """The cached functions of this process that bear `name`, one per home, the newest of each."""
     found = [reference() for (known_name, _), reference in list(_KNOWN.items()) if known_name == name]
     return [callee for callee in found if callee is not None]
+
+
+def is_superseded(callee: Callee) -> bool:
+    """Whether the function of this name and home has been defined anew since, as by a notebook cell run again."""
+    newest = _KNOWN.get((callee.name, callee.facts.home))
+    newest_callee = newest() if newest is not None else None
+    if newest_callee is None or newest_callee is callee:
+        return False
+    return code_of(newest_callee.function) is not code_of(callee.function)  # else one factory made both
 
 
 def siblings(callee: Callee) -> list[Callee]:

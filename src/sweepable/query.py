@@ -209,6 +209,16 @@ class Query:
         return _restored, (str(store.path), self._source.name, number, keys, self._selection.statuses)
 
 
+def is_open(value: object) -> bool:
+    """Whether `value` is a query that finds other calls when other calls are stored."""
+    return isinstance(value, Query) and value._selection.keys is None
+
+
+def fixed_at(query: Query, keys: Sequence[str]) -> Query:
+    """The calls that a query has found, whatever is stored since."""
+    return Query(query._source, Selection(keys=tuple(keys), scope="any", statuses=query._selection.statuses))
+
+
 def _written(selection: Selection) -> str:
     shown = [
         f"{'not ' if excluded else ''}{name}={_short(value)}"

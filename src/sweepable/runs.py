@@ -28,6 +28,7 @@ from sweepable.identity.values import Encoder, is_frozen
 from sweepable.model import CodeVersion, Failure, NewCall, Outputs, Status, StoredCall, UpstreamCall
 from sweepable.notices import first, logger, warn, warn_once
 from sweepable.record import Record, call_of
+from sweepable.selection import ASKED
 from sweepable.store.codecs import CannotEncode
 from sweepable.store.store import Store
 
@@ -40,10 +41,11 @@ _OURS = (os.path.dirname(__file__), "<sweepable", contextlib.__file__)
 class Frame:
     """A run in progress: collects the cached calls made inside."""
 
-    __slots__ = ("children", "store")
+    __slots__ = ("asked", "children", "store")
 
     def __init__(self, store: Store) -> None:
         self.store = store
+        self.asked: list[str] = []
         self.children: list[UpstreamCall] = []
 
 
@@ -61,12 +63,13 @@ def note(store: Store, call: Call) -> None:
 @contextlib.contextmanager
 def within(frame: Frame | None) -> Iterator[None]:
     """The time in which calls belong to `frame`; to no run at all, for None."""
-    token = FRAME.set(frame)
+    token, asked = FRAME.set(frame), ASKED.set(frame.asked if frame is not None else None)
     try:
         yield
     finally:
         with contextlib.suppress(ValueError):  # a coroutine that is closed elsewhere than it ran
             FRAME.reset(token)
+            ASKED.reset(asked)
 
 
 # -- the run
@@ -140,6 +143,16 @@ class Run:
             self._changed_argument()
             or self._changed_code()
             or (self._doubt and f"{self._name} was given {self._doubt}")
+            or self._asked()
+        )
+
+    def _asked(self) -> str | None:
+        if not self.frame.asked:
+            return None
+        asked = ", ".join(dict.fromkeys(self.frame.asked))
+        return (
+            f"{self._name} asked the store for calls of {asked} while it ran, so its result depends on what is stored "
+            "by then: pass the query as an argument, which counts by the calls that it finds"
         )
 
     @property

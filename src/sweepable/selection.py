@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from contextvars import ContextVar
 from typing import Any, Literal, NamedTuple
 
 from sweepable.callee import Callee
@@ -23,6 +24,10 @@ _BELOW = (
     "c.id IN (WITH RECURSIVE below(id) AS (SELECT downstream FROM _lineage WHERE upstream = ? "
     "UNION SELECT l.downstream FROM below JOIN _lineage AS l ON l.upstream = below.id) SELECT id FROM below)"
 )
+
+
+#: Where a run in progress keeps what it asked the store for: its result depends on what is stored by then.
+ASKED: ContextVar[list[str] | None] = ContextVar("sweepable_asked", default=None)
 
 
 class Source(NamedTuple):
@@ -148,6 +153,9 @@ class Plan:
         return int(next(iter(self._read("SELECT count(*) FROM ({})".format, "1")), (0,))[0])
 
     def _read(self, around: Callable[[str], str], columns: str) -> list[tuple[Any, ...]]:
+        asked = ASKED.get()
+        if asked is not None and self._selection.keys is None:
+            asked.append(self.root.title)
         if self.function is None:
             return []
         if self._scope is not None and self._selection.keys is None:

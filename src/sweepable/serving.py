@@ -12,6 +12,7 @@ from sweepable.callee import Callee
 from sweepable.errors import DamagedError, SecurityWarning, TrustError
 from sweepable.model import Status, StoredCall
 from sweepable.notices import logger, warn_once
+from sweepable.query import fixed_at, is_open
 from sweepable.record import Record, fresh, unload
 from sweepable.runs import FRAME, Obtained, Run, mismatch, note, within
 from sweepable.store.codecs import CannotEncode
@@ -122,13 +123,13 @@ def _run_once(call: Call, store: Store) -> Obtained:
 def with_upstream(run: Run) -> tuple[object, ...]:
     """The bound arguments with Records and outputs in the place of upstream calls, run if they have to be."""
     call = run.call
-    for _, source in call.held:
+    for source in (*(source for _, source in call.held), *call.callee.code.calls):
         if isinstance(source, Record):
             unload(source)
             run.doubt(source, given=True)
+    bound = [_at_key(call, place, value) for place, value in enumerate(call.bound)]
     if not call.inputs:
-        return call.bound
-    bound = list(call.bound)
+        return tuple(bound)
     with within(None):  # they are upstream of this call, not made inside of what calls it
         for found in call.inputs:
             given = isinstance(found.source, Record)
@@ -136,6 +137,14 @@ def with_upstream(run: Run) -> tuple[object, ...]:
             run.doubt(record, given=given)
             bound[found.place] = record if found.field is None else record[found.field]
     return tuple(bound)
+
+
+def _at_key(call: Call, place: int, value: Any) -> Any:
+    """An argument for the body: of a query the calls by which it entered the key, not those stored meanwhile."""
+    if not is_open(value):
+        return value
+    name = call.callee.parameters[place]
+    return fixed_at(value, [upstream.key for upstream, _ in call.held if upstream.name == name])
 
 
 # -- Records

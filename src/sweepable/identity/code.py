@@ -69,6 +69,8 @@ class CodeIdentity:
         self._version: CodeVersion | None = None
         self._adopted: CodeVersion | None = None
         self._spoken_of: set[str] = set()
+        #: Records that the code reaches by itself, as the last walk met them.
+        self.calls: tuple[object, ...] = ()
         plain = origin.underlying(function)
         if plain is not None:
             sources.remember(plain.__code__.co_filename, plain.__globals__)
@@ -135,6 +137,7 @@ class CodeIdentity:
         if adopted is not None and adopted.fingerprint == version.fingerprint:
             version = adopted
         self._guard, self._version = guard, version
+        self.calls = tuple(walk.calls)
         self._speak_of(walk.watch.slow())
         return version
 

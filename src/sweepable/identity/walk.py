@@ -132,6 +132,8 @@ class Walk:
         self._signed = origin.underlying(root) if bound else None
         #: Functions that were met as what a cached function wraps.
         self.cached: set[int] = set()
+        #: Records and other stored calls that were met.
+        self.calls: list[object] = []
         #: Nodes that code finds in its modules, which nobody gave it.
         self.of_modules: set[Node] = set()
         self._by_value: dict[object, Node] = {}
@@ -316,7 +318,9 @@ def explore_value(walk: Walk, node: Node) -> None:
         return
     walk.watch.content(value, name)
     try:
-        encoded = Encoder(Meeting(walk, node)).encode(value, name)
+        encoder = Encoder(Meeting(walk, node))
+        encoded = encoder.encode(value, name)
+        walk.calls += [source for _, _, source in encoder.calls]
     except UndigestibleError as error:
         _explore_in_parts(walk, node, error)
         return
@@ -363,9 +367,20 @@ def _parts(value: Any) -> Iterable[tuple[str, object]] | None:
         return [(f"[{_short(key)}]", part) for key, part in value.items()]
     if isinstance(value, list | tuple):
         return [(f"[{at}]", part) for at, part in enumerate(value)]
-    if hasattr(value, "__dict__") and not isinstance(value, type | types.ModuleType):
+    if isinstance(value, type | types.ModuleType):
+        return None
+    if hasattr(value, "__dict__") and _is_all_attributes(type(value)):
         return sorted((f".{key}", part) for key, part in vars(value).items() if isinstance(key, str))
     return None
+
+
+def _is_all_attributes(cls: type) -> bool:
+    """Whether instances hold nothing but attributes: no class among its bases is written in C."""
+    written_in_python = 1 << 9
+    return all(base.__flags__ & written_in_python or base in _BARE for base in cls.__mro__)
+
+
+_BARE = (object, types.SimpleNamespace)
 
 
 def _short(key: object) -> str:
