@@ -97,7 +97,7 @@ def f(x, y=1):
 
 if __name__ == "__main__":
     with open("sent", "wb") as file:
-        cloudpickle.dump((f, CodeIdentity(f).version()), file)
+        cloudpickle.dump((f, CodeIdentity(f).complete()), file)
 '''
 WORKER = """
 import pickle, sys
@@ -153,7 +153,7 @@ def test_a_worker_reads_the_file_that_is_there_now(run_script: RunScript, tmp_pa
     """A module edited between the start of a sweep and the start of a worker is not run under the old version."""
     run_script(
         "import cloudpickle, lab\nfrom sweepable.identity.code import CodeIdentity\n"
-        "cloudpickle.dump((lab.f, CodeIdentity(lab.f).version()), open('sent', 'wb'))",
+        "cloudpickle.dump((lab.f, CodeIdentity(lab.f).complete()), open('sent', 'wb'))",
         files={"lab.py": "K = 5\ndef f(x):\n    return x + K\n"},
     )
     said = run_script(
@@ -468,12 +468,12 @@ def test_a_package_imported_in_a_body_counts_alike_whether_or_not_it_is_loaded()
 
     for name in ("colorsys", "xml.dom.pulldom", "xml.dom", "xml"):
         sys.modules.pop(name, None)
-    before = CodeIdentity(convert).version()
+    before = CodeIdentity(convert).complete()
     import colorsys
     import xml.dom.pulldom
 
     assert colorsys and xml.dom.pulldom
-    after = CodeIdentity(convert).version()
+    after = CodeIdentity(convert).complete()
     assert (before.digest, before.fingerprint) == (after.digest, after.fingerprint)
 
 

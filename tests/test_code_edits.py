@@ -27,7 +27,7 @@ for name, place in json.load(open("cases.json")).items():
         for step in path.split("."):
             function = getattr(function, step)
         function = getattr(function, "__wrapped__", function) if "cached" in name else function
-        version = CodeIdentity(function).version()
+        version = CodeIdentity(function).complete()
         found[name] = [version.digest, version.fingerprint, list(version.untracked + version.notes)]
     except Exception as error:
         import traceback

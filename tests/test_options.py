@@ -217,7 +217,7 @@ def load(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Load:
 
 def both(function: Any) -> tuple[str, str]:
     """The version of a function, by syntax tree and by byte code."""
-    version = function.version()
+    version = function.callee.complete(function.version())
     return version.digest, version.fingerprint
 
 
@@ -548,7 +548,7 @@ def outer(x, hook=HOOKS["a"].partial(x=1)):
 
 if __name__ == "__main__":
     with open("sent", "wb") as file:
-        cloudpickle.dump((outer, outer.version(), outer.key_of(2.0)), file)
+        cloudpickle.dump((outer, outer.callee.complete(outer.version()), outer.key_of(2.0)), file)
 """
 WORKER = """
 import pickle, sys
@@ -625,12 +625,12 @@ def imports_numpy(x: Any) -> Any:
 def test_a_function_put_into_a_package_counts(function: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """What the user binds in a package's module in the place of its own is code like any other."""
     identity = CodeIdentity(function)
-    before = identity.version()
+    before = identity.complete()
     with monkeypatch.context() as patch:
         patch.setattr(np.linalg, "norm", mine)
-        patched = identity.version()
+        patched = identity.complete()
         patch.setattr(np.linalg, "norm", lambda x: x + 1)
-        again = identity.version()
+        again = identity.complete()
         assert CodeIdentity(function).version().digest == again.digest
     assert len({before.digest, patched.digest, again.digest}) == 3
     assert len({before.fingerprint, patched.fingerprint, again.fingerprint}) == 3

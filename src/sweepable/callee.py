@@ -159,6 +159,13 @@ class Callee:
             self._pinned = _pin(self, label)
         return self._pinned
 
+    def complete(self, version: CodeVersion) -> CodeVersion:
+        """`version` with its fingerprints, if the code is still that."""
+        if version.fingerprint or self.options.version is not None:
+            return version
+        found = self.code.complete()
+        return found if found.digest == version.digest else version
+
     def changed_since_version(self) -> str | None:
         """What the code depends on and a run has changed, as a sentence; None for nothing."""
         return None if self._pinned else self.code.unchanged()

@@ -48,7 +48,7 @@ def payload_of(call: Call) -> Payload:
     versions: dict[Callee, CodeVersion] = {}
     queue = [call]
     for current in queue:
-        versions[current.callee] = current.version
+        versions[current.callee] = current.callee.complete(current.version)
         queue.extend(current.upstream_calls())
     store = current_store()
     asked = tuple(versions.items())

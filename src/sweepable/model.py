@@ -24,7 +24,7 @@ class CodeNode(NamedTuple):
     kind: str
     #: Digest of this node alone.
     digest: str
-    #: Digest of this node by byte code: equal in every process of one Python that runs the same code.
+    #: Digest of this node by byte code: equal in every process of one Python that runs the same code; may be empty.
     fingerprint: str
     #: Source text for code; a short summary for a value; empty where there is none.
     summary: str

@@ -113,6 +113,7 @@ class Run:
     def running(self) -> Iterator[None]:
         """The time in which the user's function runs; what it raises is recorded and goes on unchanged."""
         announce(self.call, self.store)
+        self.call.version = self.call.callee.complete(self.call.version)
         self.started, begun = time.time(), time.perf_counter()
         try:
             with within(self.frame):

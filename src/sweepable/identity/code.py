@@ -87,6 +87,17 @@ class CodeIdentity:
         with self._lock:
             return self._examine()
 
+    def complete(self) -> CodeVersion:
+        """The version with its fingerprints, by which another process, or a later one, compares its byte code.
+
+        They take a second walk, which a hit has no use for.
+        """
+        version = self.version()
+        if version.fingerprint:
+            return version
+        with self._lock:
+            return self._examine(mirrored=True)
+
     def unchanged(self) -> str | None:
         """Whether the code is still what `version` last returned: None, or a sentence that says what changed.
 
@@ -118,22 +129,24 @@ class CodeIdentity:
             first thing that differs.
         """
         with self._lock:
-            here = self._examine()
+            here = self._examine(mirrored=True)
             if here.fingerprint != version.fingerprint:
                 return _disagreement(version, here)
             self._adopted = self._version = version
         return None
 
-    def _examine(self) -> CodeVersion:
+    def _examine(self, *, mirrored: bool = False) -> CodeVersion:
         watch = Watch(self.function, _is_plain)
         walk, mode = _walk(self.function, self.options, watch, bound=True)
-        guard = walk.watch.guard()
-        mirror = Walk(self.function, self.options, Mode(by_tree=False, keep=mode.keep), bound=True)
+        guard, adopted = walk.watch.guard(), self._adopted
+        mirror = None
+        if mirrored or adopted is not None:
+            mirror = Walk(self.function, self.options, Mode(by_tree=False, keep=mode.keep), bound=True)
         version = _version_of(walk, mirror, self.options)
-        for known in (self._adopted, self._version):
-            if known is not None and (known.digest, known.fingerprint) == (version.digest, version.fingerprint):
+        for known in (adopted, self._version):
+            same = known is not None and known.digest == version.digest
+            if known is not None and same and version.fingerprint in ("", known.fingerprint):
                 version = known
-        adopted = self._adopted
         if adopted is not None and adopted.fingerprint == version.fingerprint:
             version = adopted
         self._guard, self._version = guard, version
@@ -180,12 +193,14 @@ def _is_python(cls: type) -> bool:
     return "__module__" in vars(cls) and bool(cls.__flags__ & (1 << 9))
 
 
-def _version_of(walk: Walk, mirror: Walk, options: Options) -> CodeVersion:
-    """What a walk found, and what it found by byte code, as one version."""
-    digest, fingerprint = walk.root.digest, mirror.root.digest
+def _version_of(walk: Walk, mirror: Walk | None, options: Options) -> CodeVersion:
+    """What a walk found, and what another found by byte code, as one version."""
+    digest, fingerprint = walk.root.digest, mirror.root.digest if mirror is not None else b""
     named = tuple(f"{package}=={wrappers.installed(package)}" for package in options.packages)
     if named:
-        digest, fingerprint = (hashed(part, *(name.encode() for name in named)) for part in (digest, fingerprint))
+        digest, fingerprint = (
+            hashed(part, *(name.encode() for name in named)) if part else b"" for part in (digest, fingerprint)
+        )
     return CodeVersion(
         digest.hex(),
         fingerprint.hex(),
@@ -196,10 +211,10 @@ def _version_of(walk: Walk, mirror: Walk, options: Options) -> CodeVersion:
     )
 
 
-def _nodes(walk: Walk, mirror: Walk) -> Iterator[CodeNode]:
+def _nodes(walk: Walk, mirror: Walk | None) -> Iterator[CodeNode]:
     numbers = {node: number for number, node in enumerate(walk.nodes)}
     mirrored: dict[tuple[str, str], list[Node]] = {}
-    for node in mirror.nodes:
+    for node in mirror.nodes if mirror is not None else ():
         for name in node.names:
             mirrored.setdefault((node.kind, name), []).append(node)
     for node in walk.nodes:
