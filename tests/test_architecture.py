@@ -26,6 +26,7 @@ LAYERS = (
     ("lineage",),
     ("record",),
     ("upstream",),
+    ("registry",),
     ("callee",),
     ("scope", "comparisons"),
     ("tree",),

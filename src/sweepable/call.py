@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from blake3 import blake3
 
-from sweepable.callee import Callee, is_superseded
+from sweepable.callee import Callee
 from sweepable.errors import StaleResults, UndigestibleError, UpstreamArgumentError
 from sweepable.identity.code import describe
 from sweepable.identity.key import framed
@@ -16,6 +16,7 @@ from sweepable.model import Argument, CodeVersion, UpstreamCall
 from sweepable.notices import warn_once
 from sweepable.outputs import declared_names, short
 from sweepable.record import Record, layout_of
+from sweepable.registry import is_superseded
 from sweepable.store.location import current_store
 from sweepable.store.store import Store
 from sweepable.upstream import as_upstream

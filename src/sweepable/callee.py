@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import importlib
-import inspect
 import sys
-import weakref
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
-from sweepable.cacheable import check_cacheable, code_of, is_async, name_of
+from sweepable.cacheable import check_cacheable, is_async, name_of
 from sweepable.errors import (
     AmbiguousName,
     ArgumentError,
     DeclarationError,
     UndigestibleError,
     UnknownName,
-    WorkerRefused,
 )
 from sweepable.identity.arguments import Binder
 from sweepable.identity.code import CodeIdentity, describe, home_of
@@ -26,7 +22,8 @@ from sweepable.identity.walk import Said
 from sweepable.model import CodeVersion, FunctionFacts
 from sweepable.names import Own, Place, Step, ambiguous, did_you_mean, resolve, unknown
 from sweepable.outputs import Declaration, short
-from sweepable.upstream import Upstream, as_upstream, is_cached
+from sweepable.registry import WRAPPED, callee_by_name, found_in, register
+from sweepable.upstream import Upstream, as_upstream
 
 
 class Dependency(NamedTuple):
@@ -210,10 +207,6 @@ class Callee:
 
     # -- names (a node in the sense of `sweepable.names`)
 
-    def own_names(self) -> tuple[str, ...]:
-        """Its parameters."""
-        return self.parameters
-
     def place(self) -> Declared:
         """This function as the root of the names that can be set on its calls."""
         return Declared(self, (), (self,))
@@ -384,71 +377,3 @@ def _known(callee: Callee, option: str, names: Iterable[str]) -> frozenset[str]:
             "upstream call would be served for another"
         )
     return found
-
-
-# -- finding them again in another process
-
-#: Module -> name -> declaration of what `sweepable.wrap` has put there.
-WRAPPED: dict[str, dict[str, dict[str, Any]]] = {}
-
-#: Wraps functions of a module as another process did; the layer that makes cached functions puts itself here.
-wrap_again: Callable[[Any, dict[str, dict[str, Any]]], None] = cast("Any", None)
-
-
-def found_in(module: object, qualname: str) -> Any:
-    """What a dotted name stands for in a module, None if nothing; methods as they stand in their class."""
-    found = module
-    for part in qualname.split("."):
-        if found is None or part == "<locals>":
-            return None
-        found = inspect.getattr_static(found, part, None)
-    return found
-
-
-def callee_by_name(module: str, qualname: str, wrapped: dict[str, dict[str, Any]]) -> Callee:
-    """The callee of the cached function that a module holds."""
-    loaded = importlib.import_module(module)
-    missing = {name: spec for name, spec in wrapped.items() if not is_cached(found_in(loaded, name))}
-    if missing:
-        wrap_again(loaded, missing)
-    found = found_in(loaded, qualname)
-    if not is_cached(found):
-        raise WorkerRefused(
-            f"{module}.{qualname} is a cached function where this call was made, but not in this process"
-        )
-    callee: Callee = found.callee
-    return callee
-
-
-# -- which cached functions this process knows
-
-_KNOWN: dict[tuple[str, str], weakref.ref[Callee]] = {}
-_LIVING: weakref.WeakSet[Callee] = weakref.WeakSet()
-
-
-def register(callee: Callee) -> None:
-    """Make `callee` the one that its name and home stand for in this process."""
-    _KNOWN[callee.name, callee.facts.home] = weakref.ref(callee)
-    _LIVING.add(callee)
-
-
-def known(name: str) -> list[Callee]:
-    """The cached functions of this process that bear `name`, one per home, the newest of each."""
-    found = [reference() for (known_name, _), reference in list(_KNOWN.items()) if known_name == name]
-    return [callee for callee in found if callee is not None]
-
-
-def is_superseded(callee: Callee) -> bool:
-    """Whether the function of this name and home has been defined anew since, as by a notebook cell run again."""
-    newest = _KNOWN.get((callee.name, callee.facts.home))
-    newest_callee = newest() if newest is not None else None
-    if newest_callee is None or newest_callee is callee:
-        return False
-    return code_of(newest_callee.function) is not code_of(callee.function)  # else one factory made both
-
-
-def siblings(callee: Callee) -> list[Callee]:
-    """The cached functions of this process that one factory made with `callee`, itself included."""
-    code = code_of(callee.function)
-    named = [other for other in list(_LIVING) if other.name == callee.name]
-    return [other for other in named if other is callee or (code is not None and code_of(other.function) is code)]

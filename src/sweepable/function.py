@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar
 
 from sweepable.cacheable import shown_signature
 from sweepable.call import Call
-from sweepable.callee import WRAPPED, Callee, callee_by_name, found_in
+from sweepable.callee import Callee
 from sweepable.coroutines import value_of_async
 from sweepable.errors import NoCallFound, SpaceError
 from sweepable.model import CodeVersion
 from sweepable.query import Query, Selection, Source
 from sweepable.record import Record
+from sweepable.registry import WRAPPED, callee_by_name, found_in
 from sweepable.serving import peek, record_of, value_of
 from sweepable.spaces import Space
 from sweepable.store.location import current_store

@@ -7,14 +7,15 @@ from collections.abc import Callable, Mapping
 from types import ModuleType
 from typing import Any, ParamSpec, TypeVar, overload
 
-from sweepable import callee as callees
-from sweepable.callee import WRAPPED, Callee, Options
+from sweepable import registry
+from sweepable.callee import Callee, Options
 from sweepable.errors import DeclarationError, UnknownName
 from sweepable.function import CachedFunction
 from sweepable.names import did_you_mean
 from sweepable.outputs import Declaration, Output, as_output
 from sweepable.query import Query, query_of
 from sweepable.record import Record
+from sweepable.registry import WRAPPED
 from sweepable.store.location import current_store
 from sweepable.store.store import Store
 from sweepable.upstream import is_cached
@@ -253,4 +254,4 @@ def _wrap_again(module: ModuleType, wrapped: dict[str, dict[str, Any]]) -> None:
     wrap(module, **wrapped)
 
 
-callees.wrap_again = _wrap_again
+registry.wrap_again = _wrap_again

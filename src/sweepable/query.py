@@ -7,13 +7,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from sweepable import record as records
-from sweepable.callee import Callee, known
+from sweepable.callee import Callee
 from sweepable.errors import AmbiguousName, NoCallFound, SeveralCallsFound, UnknownName
 from sweepable.lineage import calls_of, function_identifier
 from sweepable.lookups import is_about_status, is_known
 from sweepable.model import StoredCall
 from sweepable.names import did_you_mean
 from sweepable.record import Record, call_of, store_of
+from sweepable.registry import known
 from sweepable.selection import Plan, Selection, Source
 from sweepable.store.location import current_store
 from sweepable.store.store import Store, StoredFunction, open_store

@@ -12,7 +12,7 @@ from contextvars import ContextVar
 from typing import Any, NamedTuple
 
 from sweepable.call import Call
-from sweepable.callee import Callee, siblings
+from sweepable.callee import Callee
 from sweepable.environment import environment
 from sweepable.errors import (
     NotKept,
@@ -28,6 +28,7 @@ from sweepable.identity.values import Encoder, is_frozen
 from sweepable.model import CodeVersion, Failure, NewCall, Outputs, Status, StoredCall, UpstreamCall
 from sweepable.notices import first, logger, warn, warn_once
 from sweepable.record import Record, call_of
+from sweepable.registry import siblings
 from sweepable.selection import ASKED
 from sweepable.store.codecs import CannotEncode
 from sweepable.store.store import Store

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from sweepable.callee import Callee, known
+from sweepable.callee import Callee
 from sweepable.errors import StaleResults
 from sweepable.notices import first, warn
+from sweepable.registry import known
 from sweepable.store.store import Store, StoredFunction
 
 _UPSTREAM = (

@@ -1,0 +1,83 @@
+"""Which cached functions this process knows, and how another process finds them again."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import weakref
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, cast
+
+from sweepable.cacheable import code_of
+from sweepable.errors import WorkerRefused
+from sweepable.upstream import is_cached
+
+if TYPE_CHECKING:
+    from sweepable.callee import Callee
+
+# -- finding them again in another process
+
+#: Module -> name -> declaration of what `sweepable.wrap` has put there.
+WRAPPED: dict[str, dict[str, dict[str, Any]]] = {}
+
+#: Wraps functions of a module as another process did; the layer that makes cached functions puts itself here.
+wrap_again: Callable[[Any, dict[str, dict[str, Any]]], None] = cast("Any", None)
+
+
+def found_in(module: object, qualname: str) -> Any:
+    """What a dotted name stands for in a module, None if nothing; methods as they stand in their class."""
+    found = module
+    for part in qualname.split("."):
+        if found is None or part == "<locals>":
+            return None
+        found = inspect.getattr_static(found, part, None)
+    return found
+
+
+def callee_by_name(module: str, qualname: str, wrapped: dict[str, dict[str, Any]]) -> Callee:
+    """The callee of the cached function that a module holds."""
+    loaded = importlib.import_module(module)
+    missing = {name: spec for name, spec in wrapped.items() if not is_cached(found_in(loaded, name))}
+    if missing:
+        wrap_again(loaded, missing)
+    found = found_in(loaded, qualname)
+    if not is_cached(found):
+        raise WorkerRefused(
+            f"{module}.{qualname} is a cached function where this call was made, but not in this process"
+        )
+    callee: Callee = found.callee
+    return callee
+
+
+# -- which cached functions this process knows
+
+_KNOWN: dict[tuple[str, str], weakref.ref[Callee]] = {}
+_LIVING: weakref.WeakSet[Callee] = weakref.WeakSet()
+
+
+def register(callee: Callee) -> None:
+    """Make `callee` the one that its name and home stand for in this process."""
+    _KNOWN[callee.name, callee.facts.home] = weakref.ref(callee)
+    _LIVING.add(callee)
+
+
+def known(name: str) -> list[Callee]:
+    """The cached functions of this process that bear `name`, one per home, the newest of each."""
+    found = [reference() for (known_name, _), reference in list(_KNOWN.items()) if known_name == name]
+    return [callee for callee in found if callee is not None]
+
+
+def is_superseded(callee: Callee) -> bool:
+    """Whether the function of this name and home has been defined anew since, as by a notebook cell run again."""
+    newest = _KNOWN.get((callee.name, callee.facts.home))
+    newest_callee = newest() if newest is not None else None
+    if newest_callee is None or newest_callee is callee:
+        return False
+    return code_of(newest_callee.function) is not code_of(callee.function)  # else one factory made both
+
+
+def siblings(callee: Callee) -> list[Callee]:
+    """The cached functions of this process that one factory made with `callee`, itself included."""
+    code = code_of(callee.function)
+    named = [other for other in list(_LIVING) if other.name == callee.name]
+    return [other for other in named if other is callee or (code is not None and code_of(other.function) is code)]
