@@ -399,3 +399,16 @@ def test_a_store_that_is_removed_is_begun_anew(store_path: Path) -> None:
     assert simulate.select().count() == 0 and rec.peak == 4.0
     simulate.get_or_run(amplitude=3.0)
     assert simulate.get().amplitude == 3.0
+
+
+def test_a_list_that_is_meant_as_such_is_pointed_to_exact() -> None:
+    """A bare list means any of its values; where that finds nothing, the error says how to mean the list."""
+
+    @sweepable.cache
+    def total(values: Any = ()) -> float:
+        return float(sum(values))
+
+    total([1, 2])
+    with pytest.raises(NoCallFound, match="values__exact"):
+        total.get(values=[1, 2])
+    assert total.get(values__exact=[1, 2]).value == 3.0

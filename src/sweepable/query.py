@@ -172,7 +172,7 @@ class Query:
         ids = plan.ids()
         name, which = self._source.name, _written(found._selection)
         if not ids:
-            raise NoCallFound(f"no stored call of {name} {which}")
+            raise NoCallFound(f"no stored call of {name} {which}{_about_lists(lookups)}")
         if len(ids) > 1:
             names = ", ".join(differing(plan.root, ids[:1000])) or "none of their parameters"
             raise SeveralCallsFound(f"{len(ids)} calls of {name} {which}; they differ in {names}")
@@ -208,6 +208,12 @@ class Query:
         keys = tuple(call.key for call in calls_of(store, plan.ids()))
         number = plan.function.id if plan.function else None
         return _restored, (str(store.path), self._source.name, number, keys, self._selection.statuses)
+
+
+def _about_lists(lookups: Mapping[str, object]) -> str:
+    """A word about what a list means, where one was given and may have been meant otherwise."""
+    name = next((name for name, value in lookups.items() if isinstance(value, list)), None)
+    return f" (a list means any of its values; for the list itself write {name}__exact)" if name is not None else ""
 
 
 def is_open(value: object) -> bool:

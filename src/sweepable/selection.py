@@ -162,6 +162,9 @@ class Plan:
             tell_left_out(self.store, self.function, self._scope)
         found = self._statement
         if len(found.values) > _MOST_VALUES:
-            raise SweepableError(f"a query takes {_MOST_VALUES} values at most, got {len(found.values)}; split it")
+            raise SweepableError(
+                f"a query takes {_MOST_VALUES} values at most, got {len(found.values)}. A list or 1-D array means any "
+                "of its values; for the array itself write <name>__exact=array"
+            )
         sql = around(found.sql.replace("{}", columns, 1))
         return self.store.connection().execute(sql, found.values).fetchall()
