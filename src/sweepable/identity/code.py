@@ -9,9 +9,8 @@ import types
 import typing
 import weakref
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from types import ModuleType
-from typing import Any
+from typing import Any, NamedTuple
 
 from sweepable.errors import UndigestibleError, UntrackedCode
 
@@ -277,8 +276,7 @@ def _compared(there: CodeNode, here: CodeNode) -> str:
 # What Encoder is given: code met within arguments.
 
 
-@dataclass(slots=True)
-class _Described:
+class _Described(NamedTuple):
     """An object whose identity is remembered as long as it lives and its guard holds."""
 
     reference: weakref.ref[Any]

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator
 from typing import Protocol
 
 from blake3 import blake3
@@ -18,7 +17,6 @@ class Describe(Protocol):
     def __call__(self, value: object, path: str) -> bytes: ...
 
 
-@dataclass(eq=False, slots=True)
 class Node:
     """A function, class or value that is reached.
 
@@ -42,18 +40,26 @@ class Node:
         With all that it reaches; set by `settle`.
     """
 
-    kind: str
-    value: object
-    names: list[str] = field(default_factory=list)
-    own: bytes = b""
-    edges: list[tuple[str, Node]] = field(default_factory=list)
-    content: Callable[[Describe], bytes] | None = None
-    within: list[Node] = field(default_factory=list)
-    summary: str = ""
-    where: str = ""
-    digest: bytes = b""
-    #: The options that hold in it: what one value is a node of under each of several, is as many nodes.
-    options: object = None
+    __slots__ = (
+        *("kind", "value", "names", "own", "edges", "content"),
+        *("within", "summary", "where", "digest", "options"),
+    )
+
+    def __init__(
+        self, kind: str, value: object, *, names: Iterable[str] = (), own: bytes = b"", options: object = None
+    ) -> None:
+        self.kind = kind
+        self.value = value
+        self.names = list(names)
+        self.own = own
+        self.edges: list[tuple[str, Node]] = []
+        self.content: Callable[[Describe], bytes] | None = None
+        self.within: list[Node] = []
+        self.summary = ""
+        self.where = ""
+        self.digest = b""
+        #: The options that hold in it: what one value is a node of under each of several, is as many nodes.
+        self.options = options
 
     def targets(self) -> list[Node]:
         """The nodes that this one refers to."""

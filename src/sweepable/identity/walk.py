@@ -5,7 +5,6 @@ from __future__ import annotations
 import reprlib
 import types
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -17,8 +16,7 @@ from sweepable.identity.guard import Watch
 from sweepable.identity.values import Encoder, encode_scalar
 
 
-@dataclass(frozen=True, slots=True)
-class Options:
+class Options(NamedTuple):
     """What the user decided about a function's identity."""
 
     #: Dotted names of modules that count as the user's, wherever they lie.
@@ -73,8 +71,7 @@ EXPLORERS: dict[str, Explorer] = {}
 CLASSIFIERS: list[Callable[[Walk, Any], str | None]] = []
 
 
-@dataclass(slots=True)
-class Mode:
+class Mode(NamedTuple):
     """How a walk looks at functions."""
 
     #: By canonical syntax tree where there is one; else by byte code.
@@ -83,14 +80,16 @@ class Mode:
     keep: bool = False
 
 
-@dataclass(slots=True)
 class Findings:
     """What a walk has to say besides its digests."""
 
-    packages: set[str] = field(default_factory=set)
-    untracked: list[str] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
-    reads_docs: bool = False
+    __slots__ = ("packages", "untracked", "notes", "reads_docs")
+
+    def __init__(self) -> None:
+        self.packages: set[str] = set()
+        self.untracked: list[str] = []
+        self.notes: list[str] = []
+        self.reads_docs = False
 
     def note(self, sentence: str) -> None:
         """Note what cannot be followed, once."""
