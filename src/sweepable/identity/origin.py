@@ -132,7 +132,8 @@ def _local_packages(folder: str) -> frozenset[str]:
     except OSError:
         return frozenset()
     for path in found:
-        if _is_local(os.path.join(path, "direct_url.json")):
+        told = path + os.sep + "direct_url.json"
+        if os.path.exists(told) and _is_local(told):
             names |= _top_levels(os.path.join(path, "RECORD"))
     return frozenset(names)
 

@@ -55,7 +55,7 @@ class Text:
         self.text = text
         self._compiled: dict[int, dict[str, list[CodeType]]] = {}
         self._tree: ast.Module | None = None
-        self._scopes: dict[tuple[str, int], list[_Scope]] | None = None
+        self._scopes: dict[int, list[_Scope]] = {}
         self._assigned: dict[str, int] | None = None
 
     def tree(self) -> ast.Module:
@@ -100,11 +100,10 @@ class Text:
 
     def _scope_of(self, code: CodeType) -> _Scope | None:
         """The one function in the tree that a code object was compiled from; None in any doubt."""
-        if self._scopes is None:
-            self._scopes = {}
-            for scope in _scopes(self.tree()):
-                self._scopes.setdefault((scope.name, scope.first_line), []).append(scope)
-        found = self._scopes.get((code.co_name, code.co_firstlineno), [])
+        line = code.co_firstlineno
+        if line not in self._scopes:
+            self._scopes[line] = [scope for scope in _scopes(self.tree(), line) if scope.first_line == line]
+        found = [scope for scope in self._scopes[line] if scope.name == code.co_name]
         if len(found) < 2:
             return found[0] if found else None
         within = [scope for scope in found if _inside(code, scope)]
@@ -126,13 +125,33 @@ def _by_name(code: CodeType | None) -> dict[str, list[CodeType]]:
     return found
 
 
-def _scopes(tree: ast.Module) -> Iterator[_Scope]:
-    for node in ast.walk(tree):
+def _scopes(tree: ast.Module, line: int) -> Iterator[_Scope]:
+    """The functions whose text covers a line, outer ones first."""
+    stack: list[ast.AST] = [tree]
+    while stack:
+        node = stack.pop()
         if isinstance(node, ast.Lambda):
             yield _Scope(node, "<lambda>", node.lineno, (_start(node.body), _end(node)))
         elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-            first = min([node.lineno, *(decorator.lineno for decorator in node.decorator_list)])
-            yield _Scope(node, node.name, first, (_start(node.body[0]), _end(node)))
+            yield _Scope(node, node.name, _first_line(node), (_start(node.body[0]), _end(node)))
+        parts = reversed(list(ast.iter_child_nodes(node)))
+        # Within an f-string Pythons before 3.12 give places of their own.
+        anywhere = isinstance(node, ast.FormattedValue)
+        stack += [part for part in parts if anywhere or _covers(part, line)]
+
+
+def _first_line(node: ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) -> int:
+    return min([node.lineno, *(decorator.lineno for decorator in node.decorator_list)])
+
+
+def _covers(node: ast.AST, line: int) -> bool:
+    """Whether a line is within a node's text; nodes without a place of their own may have any."""
+    end: int | None = getattr(node, "end_lineno", None)
+    if end is None or isinstance(node, ast.JoinedStr | ast.FormattedValue):
+        return True
+    decorated = isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
+    first: int = _first_line(node) if decorated else node.lineno  # type: ignore[arg-type, attr-defined]  # see above
+    return first <= line <= end
 
 
 def _start(node: ast.expr | ast.stmt) -> tuple[int, int]:
