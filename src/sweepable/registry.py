@@ -73,7 +73,8 @@ def is_superseded(callee: Callee) -> bool:
     newest_callee = newest() if newest is not None else None
     if newest_callee is None or newest_callee is callee:
         return False
-    return code_of(newest_callee.function) is not code_of(callee.function)  # else one factory made both
+    # Equal code is one factory's, or came here twice from another process.
+    return code_of(newest_callee.function) != code_of(callee.function)
 
 
 def siblings(callee: Callee) -> list[Callee]:
