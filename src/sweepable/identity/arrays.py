@@ -29,6 +29,8 @@ Dtype = np.dtype[Any]
 #: Elements are looked at in pieces of about this many bytes: they stay in the processor's cache, and nothing large
 #: is copied.
 _CHUNK = 1 << 22
+#: The same of what is read in place: the more at once, the better it is hashed by several cores.
+_VIEWED = 1 << 25
 #: How many bytes of a long double mean something; the others are padding, which holds anything.
 _LONG_BYTES = 10 if np.finfo(np.longdouble).nmant == 63 else np.dtype(np.longdouble).itemsize
 #: numpy's own dtypes have smaller numbers.
@@ -99,12 +101,12 @@ def _canonical(array: Array) -> Iterator[Array]:
 
 def _chunks(array: Array) -> Iterator[Array]:
     """The elements in C order, whatever their order in memory."""
-    count = max(1, _CHUNK // array.itemsize)
     if array.flags.c_contiguous:
-        flat = array.reshape(-1)
+        flat, count = array.reshape(-1), max(1, _VIEWED // array.itemsize)
         for start in range(0, flat.size, count):
             yield flat[start : start + count]
         return
+    count = max(1, _CHUNK // array.itemsize)
     flags = ("external_loop", "buffered", "refs_ok")
     for chunk in np.nditer([array], flags=flags, order="C", buffersize=count):  # type: ignore[call-overload]
         yield np.ascontiguousarray(chunk)
