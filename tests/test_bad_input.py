@@ -348,3 +348,20 @@ def test_arguments_that_cannot_be_pickled_stop_nothing() -> None:
 
     assert (f(Local()), f(Local())) == (3.0, 3.0)
     assert f.select().count() == 1
+
+
+def test_what_a_factory_gave_a_function_is_never_dropped() -> None:
+    """Two functions that hold different connections are not one: an error names the variable and the way out."""
+    from sqlite3 import connect
+
+    def make(connection: Any, **options: Any) -> Any:
+        def first() -> Any:
+            return connection.execute("SELECT 1").fetchone()[0]
+
+        return sweepable.cache(first, **options)
+
+    connection = connect(":memory:")
+    with pytest.raises(sweepable.UndigestibleError, match=r"the variable connection.*ignore_globals=\['connection'\]"):
+        make(connection)()
+    assert make(connection, ignore_globals=["connection"])() == 1
+    connection.close()

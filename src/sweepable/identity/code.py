@@ -137,6 +137,7 @@ class CodeIdentity:
     def _examine(self, *, mirrored: bool = False) -> CodeVersion:
         watch = Watch(self.function, _is_plain)
         walk, mode = _walk(self.function, self.options, watch, bound=True)
+        self._refuse_dropped(walk)
         guard, adopted = walk.watch.guard(), self._adopted
         mirror = None
         if mirrored or adopted is not None:
@@ -152,6 +153,14 @@ class CodeIdentity:
         self.calls = tuple(walk.calls)
         self._speak_of(walk.watch.slow())
         return version
+
+    def _refuse_dropped(self, walk: Walk) -> None:
+        """What a factory gave a function is data: two functions that hold different ones must not be one."""
+        dropped = _held_and_dropped(walk)
+        if dropped is not None:
+            name = dropped.names[0]
+            way_out = f"{dropped.summary}; if it does not change the result: ignore_globals=[{name!r}]"
+            raise UndigestibleError(f"the variable {name}", type(dropped.value).__qualname__, way_out, self.name)
 
     def _speak_of(self, slow: list[tuple[str, float]]) -> None:
         """Say once of a global that rechecking it costs time at every call."""
