@@ -521,3 +521,26 @@ def test_what_is_no_space_is_refused(pipeline: tuple[Any, Any, list[str]], given
     """Values without a name say nothing of what they are for; the error shows how to write it."""
     with pytest.raises(SpaceError, match=r"sweep\(<parameter>=\[...\]\)"):
         pipeline[1].sweep(given, progress=False)
+
+
+CALLBACKS = """
+import sweepable
+
+def shift(by):
+    return lambda x: x + by
+
+@sweepable.cache
+def applied(function, x=1):
+    return function(x)
+
+if __name__ == "__main__":
+    functions = [shift(10), shift(20), lambda x: -x]
+    runs = applied.sweep(function=functions, x=[1, 2], n_jobs={jobs}, progress=False)
+    print(runs.counts["run"], runs.counts["hit"], [rec.value for rec in runs])
+"""
+
+
+def test_callbacks_of_a_script_are_the_same_in_workers(run_script: RunScript) -> None:
+    """Lambdas and what factories made go to workers by value, and count there as they do here, by their source."""
+    said = [run_script(CALLBACKS.format(jobs=jobs)).stdout.split("\n")[0] for jobs in (2, 1)]
+    assert said == ["6 0 [11, 12, 21, 22, -1, -2]", "0 6 [11, 12, 21, 22, -1, -2]"]

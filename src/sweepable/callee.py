@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -11,9 +12,11 @@ from sweepable.errors import (
     AmbiguousName,
     ArgumentError,
     DeclarationError,
+    SweepableError,
     UndigestibleError,
     UnknownName,
 )
+from sweepable.identity import sources
 from sweepable.identity.arguments import Binder
 from sweepable.identity.code import CodeIdentity, describe, home_of
 from sweepable.identity.key import KeyMaker, pinned_version
@@ -66,9 +69,13 @@ class Callee:
         Its declared outputs.
     options : Options
         What else the decorator was given.
+    home : str, optional
+        Where the function lives, if that is known from another process; a function keeps its home.
     """
 
-    def __init__(self, function: Callable[..., Any], declaration: Declaration, options: Options) -> None:
+    def __init__(
+        self, function: Callable[..., Any], declaration: Declaration, options: Options, home: str | None = None
+    ) -> None:
         check_cacheable(function)
         self.function = function
         self.declaration = declaration
@@ -78,7 +85,7 @@ class Callee:
         self.identifier = self.name.rpartition(".")[2]
         self.binder = Binder(function, dict(options.upstream))
         self.parameters = self.binder.parameters
-        self.facts = FunctionFacts(self.name, home_of(function), self.parameters)
+        self.facts = FunctionFacts(self.name, home or home_of(function), self.parameters)
         self.upstreams = self._find_upstreams()
         self.dependencies = self._find_dependencies()
         ignored = _known(self, "ignore", options.ignore)
@@ -197,11 +204,15 @@ class Callee:
         named = self.named()
         if named is not None:
             return callee_by_name, named
-        return Callee.__new__, (Callee,), (self.function, self.declaration, self.options, self._front)
+        with contextlib.suppress(SweepableError):  # so that the texts of all that it reaches are known
+            self.version()
+        state = (self.function, self.declaration, self.options, self.facts.home, sources.travelling(), self._front)
+        return Callee.__new__, (Callee,), state
 
     def __setstate__(self, state: tuple[Any, ...]) -> None:
-        function, declaration, options, front = state
-        self.__init__(function, declaration, options)  # type: ignore[misc]
+        *given, texts, front = state
+        sources.take_in(texts)
+        self.__init__(*given)  # type: ignore[misc]
         if front is not None:
             front._attach(self)
 

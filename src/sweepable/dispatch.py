@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from sweepable.call import Call
 from sweepable.callee import Callee
 from sweepable.errors import SweepableWarning
+from sweepable.identity import sources
 from sweepable.model import CodeVersion, Failure, Status
 from sweepable.runs import failure_of, quietly
 from sweepable.serving import ensure
@@ -32,6 +33,8 @@ class Payload(NamedTuple):
     store: str
     trust: bool
     sender: int
+    #: Texts of functions that are sent by value, by file: callbacks among the arguments count by their source.
+    texts: dict[str, tuple[str, ...]]
 
 
 class Report(NamedTuple):
@@ -51,8 +54,8 @@ def payload_of(call: Call) -> Payload:
         versions[current.callee] = current.callee.complete(current.version)
         queue.extend(current.upstream_calls())
     store = current_store()
-    asked = tuple(versions.items())
-    return Payload(call.callee, call.bound, call.key, asked, str(store.path), store.trust, os.getpid())
+    asked, texts = tuple(versions.items()), sources.travelling()
+    return Payload(call.callee, call.bound, call.key, asked, str(store.path), store.trust, os.getpid(), texts)
 
 
 def run_chunk(chunk: list[Payload]) -> list[Outcome]:
@@ -66,6 +69,7 @@ def _here(payload: Payload) -> Outcome:
 
 def _elsewhere(payload: Payload) -> Outcome:
     said: list[tuple[str, type[Warning]]] = []
+    sources.take_in(payload.texts)
     with use(payload.store, trust=payload.trust), quietly(), _collected(said):
         for callee, version in payload.versions:
             difference = _difference(callee, version)

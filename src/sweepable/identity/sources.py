@@ -23,6 +23,9 @@ for _name in __future__.all_feature_names:
 _FLAGS = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
 #: How many states of one file are kept, so that an editing session does not grow without end.
 _STATES = 8
+#: The file name of code that `cloudpickle` has sent: the real one is lost on the way.
+_SENT = "<dynamic-code>"
+_MAINS = ("__main__", "__mp_main__")
 
 
 T = TypeVar("T")
@@ -197,6 +200,8 @@ def _assignments(tree: ast.Module) -> Iterator[tuple[str, int]]:
 
 _texts: dict[str, list[Text]] = {}
 _stamps: dict[str, tuple[int, int]] = {}
+#: Files whose functions are sent by value.
+_travelling: set[str] = set()
 _lock = threading.Lock()
 
 
@@ -225,7 +230,33 @@ def remember(filename: str, namespace: Mapping[str, object] | None = None) -> No
 
 def locate(code: CodeType, namespace: Mapping[str, object] | None = None) -> Located | None:
     """The syntax tree that a live code object was compiled from, or None if no text of its file compiles to it."""
+    if code.co_filename == _SENT:
+        texts = [text for name in sorted(_travelling) for text in list(_texts.get(name, ()))]
+        return next(filter(None, (text.locate(code) for text in texts)), None)
+    if _travels(code, namespace or {}):
+        _travelling.add(code.co_filename)
     return _search(code.co_filename, namespace, lambda text: text.locate(code))
+
+
+def _travels(code: CodeType, namespace: Mapping[str, object]) -> bool:
+    """Whether a function goes to other processes by value: one that no module shows under its name."""
+    return namespace.get("__name__") in _MAINS or "<" in code.co_qualname
+
+
+def travelling() -> dict[str, tuple[str, ...]]:
+    """The texts, by file, of functions that other processes are sent by value; they may not find them themselves."""
+    return {name: tuple(state.text for state in _texts.get(name, ())) for name in sorted(_travelling)}
+
+
+def take_in(texts: Mapping[str, tuple[str, ...]]) -> None:
+    """Know the texts that another process sent along with its functions."""
+    with _lock:
+        for filename, states in texts.items():
+            known = _texts.setdefault(filename, [])
+            fresh = [text for text in states if all(state.text != text for state in known)]
+            known += [Text(filename, text) for text in fresh]
+            del known[_STATES:]
+            _travelling.add(filename)
 
 
 def line_of(filename: str, name: str) -> int:
@@ -271,7 +302,7 @@ def _from_elsewhere(filename: str, namespace: Mapping[str, object] | None) -> st
         return "".join(cached[2])
     loader, name = (namespace or {}).get("__loader__"), (namespace or {}).get("__name__")
     get_source = getattr(loader, "get_source", None)
-    if get_source is None or filename.startswith("<") or name in ("__main__", "__mp_main__"):
+    if get_source is None or filename.startswith("<") or name in _MAINS:
         return None
     try:
         found = get_source(name)
