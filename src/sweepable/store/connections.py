@@ -10,7 +10,7 @@ import weakref
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from sweepable.errors import StoreError, StoreFormatError
+from sweepable.errors import DamagedError, StoreError, StoreFormatError
 from sweepable.store import files
 from sweepable.store.interned import Interned
 from sweepable.store.locks import PATIENCE, locked, wait_for_lock
@@ -172,6 +172,8 @@ class Connections:
             if "not a database" not in str(error):
                 raise
             raise StoreFormatError(f"{self.index} is no index of sweepable: {error}. {WAY_OUT}") from error
+        except UnicodeDecodeError as error:  # SQLite quotes the damaged text in its own message
+            raise DamagedError(f"the index {self.index} is damaged. Move its folder away. {WAY_OUT}") from error
 
     def _make_folder(self) -> bool:
         """Make the store's folder where it is missing; the answer is whether it can only be read."""

@@ -10,7 +10,7 @@ from sweepable.errors import StoreFormatError
 from sweepable.store.connections import WAY_OUT
 
 #: The format of the store: goes up whenever what stands in it changes meaning.
-FORMAT = 1
+FORMAT = 2
 #: "SWEP": what ``file`` and SQLite tools see.
 APPLICATION = 0x53574550
 #: SQLite allows 2,000 columns; beyond this many, values stand in the result only.
@@ -24,18 +24,24 @@ CREATE TABLE _homes (function INTEGER NOT NULL, home TEXT NOT NULL, PRIMARY KEY 
 CREATE TABLE _versions (
     id INTEGER PRIMARY KEY, function INTEGER NOT NULL, digest TEXT NOT NULL, fingerprint TEXT NOT NULL,
     created REAL NOT NULL, source TEXT NOT NULL, manifest TEXT NOT NULL, packages TEXT NOT NULL,
-    untracked TEXT NOT NULL, UNIQUE (function, digest)
+    untracked TEXT NOT NULL, label TEXT, audit TEXT, UNIQUE (function, digest)
 ) STRICT;
 CREATE TABLE _ancestries (id INTEGER PRIMARY KEY, versions TEXT NOT NULL UNIQUE) STRICT;
 CREATE TABLE _layouts (id INTEGER PRIMARY KEY, text TEXT NOT NULL UNIQUE, check_digest TEXT) STRICT;
 CREATE TABLE _environments (id INTEGER PRIMARY KEY, text TEXT NOT NULL UNIQUE) STRICT;
 CREATE TABLE _calls (
-    id INTEGER PRIMARY KEY AUTOINCREMENT, key TEXT NOT NULL UNIQUE, content_key TEXT, function INTEGER NOT NULL,
+    id INTEGER PRIMARY KEY AUTOINCREMENT, key TEXT NOT NULL UNIQUE, content_key TEXT, content TEXT,
+    content_named TEXT, taken_from INTEGER, migration INTEGER, function INTEGER NOT NULL,
     version INTEGER NOT NULL, ancestry INTEGER NOT NULL, status TEXT NOT NULL, started REAL NOT NULL,
     seconds REAL NOT NULL, layout INTEGER NOT NULL, arguments BLOB NOT NULL, result BLOB, error BLOB,
     environment INTEGER NOT NULL, check_digest TEXT NOT NULL
 ) STRICT;
+CREATE INDEX _calls_by_content_key ON _calls (content_key) WHERE content_key IS NOT NULL;
 CREATE INDEX _calls_by_version ON _calls (function, version, status);
+CREATE TABLE _migrations (
+    id INTEGER PRIMARY KEY, function INTEGER NOT NULL, from_version INTEGER NOT NULL, to_version INTEGER NOT NULL,
+    reason TEXT NOT NULL, changes TEXT NOT NULL, created REAL NOT NULL, revoked REAL
+) STRICT;
 CREATE TABLE _lineage (
     downstream INTEGER NOT NULL, upstream INTEGER NOT NULL, role TEXT NOT NULL, name TEXT NOT NULL,
     PRIMARY KEY (downstream, upstream, role, name)
