@@ -20,6 +20,7 @@ from sweepable.identity.graph import Node
 from sweepable.identity.references import Reference, Source
 from sweepable.identity.sources import Located
 from sweepable.identity.syntax import Form, docstring
+from sweepable.identity.values import encode_scalar
 from sweepable.identity.walk import EXPLORERS, Walk, is_cached
 
 _PYTHON = f"python {sys.version_info.major}.{sys.version_info.minor}".encode()
@@ -230,9 +231,10 @@ class Resolver:
 
     def _global(self, reference: Reference) -> None:
         name, watch = reference.name, self._walk.watch
-        if name in self._globals:
-            watch.binding(self._globals, name, self._globals[name], f"the global {name}")
-            self._follow(self._globals[name], reference, name, self._globals)
+        value = self._globals.get(name, _MISSING)
+        if value is not _MISSING:
+            watch.binding(self._globals, name, value, f"the global {name}")
+            self._follow(value, reference, name, self._globals)
             return
         if reference.guessed and not hasattr(builtins, name):
             watch.lacks(self._globals, name, f"the global {name}")
@@ -241,8 +243,10 @@ class Resolver:
         if not hasattr(builtins, name):
             watch.lacks(vars(builtins), name, f"the builtin {name}")
             self._walk.absent(self._node, name)
-        elif self._walk.is_user(value := getattr(builtins, name)) and not isinstance(value, type | ModuleType):
-            watch.binding(vars(builtins), name, value, f"the builtin {name}")
+            return
+        value = getattr(builtins, name)
+        watch.binding(vars(builtins), name, value, f"the builtin {name}")
+        if _is_put_there(self._walk, value, name):
             self._follow(value, reference, name, builtins)
 
     def _follow(self, value: object, reference: Reference, name: str, holder: object) -> None:
@@ -261,8 +265,8 @@ class Resolver:
             if step not in namespace:
                 self._missing(value, step, name, reference.guessed)
                 return
-            self._walk.watch.binding(namespace, step, namespace[step], f"the global {name}")
             value = namespace[step]
+            self._walk.watch.binding(namespace, step, value, f"the global {name}")
         if reference.guessed and isinstance(value, ModuleType):
             return
         target = self._walk.edge(self._node, name, value, holder)
@@ -279,6 +283,7 @@ class Resolver:
                 return None
         elif not isinstance(value, FunctionType):
             return None
+        self._walk.watch.attribute(value, "__dict__", vars(value), f"the attributes of {name}")
         if step not in vars(value):
             self._walk.watch.lacks(vars(value), step, f"the attribute {step} of {name}")
             return None
@@ -309,10 +314,18 @@ class Resolver:
         submodule = sys.modules.get(f"{getattr(owner, '__name__', '')}.{step}")
         if submodule is not None:
             self._walk.edge(self._node, name, submodule, namespace)
-        elif "__getattr__" in namespace and not guessed:
-            watch.binding(namespace, "__getattr__", namespace["__getattr__"], f"{name}")
-            self._walk.edge(self._node, f"{name} (__getattr__)", namespace["__getattr__"], namespace)
-        elif not guessed:
+            return
+        watch.attribute(owner, "__class__", type(owner), f"the class of {name.rpartition('.')[0]}")
+        makers = [("__getattr__", namespace["__getattr__"], namespace)] if "__getattr__" in namespace else []
+        if not makers:
+            watch.lacks(namespace, "__getattr__", f"the global {name}")
+        if type(owner) is not ModuleType and self._walk.is_user(type(owner)):
+            makers.append(("__class__", type(owner), owner))
+        for label, maker, holder in makers if not guessed else ():
+            if isinstance(holder, dict):
+                watch.binding(holder, label, maker, f"{name}")
+            self._walk.edge(self._node, f"{name} ({label})", maker, holder)
+        if not makers and not guessed:
             self._walk.absent(self._node, name)
 
     def _place(self, target: Node | None, name: str, holder: object) -> None:
@@ -405,6 +418,14 @@ def _is_users(walk: Walk, value: object) -> bool:
     value = walk.unwrapped(value)
     kind = walk.classify(value)
     return kind in ("function", "class") or (kind in ("wrapper", "value") and walk.is_user(value))
+
+
+def _is_put_there(walk: Walk, value: object, name: str) -> bool:
+    """Whether a builtin is none of Python's own, which count by the name alone."""
+    if isinstance(value, FunctionType | types.BuiltinFunctionType | type):
+        known = value.__name__ == name or value is OSError  # which has several names
+        return not known or value.__module__ not in ("builtins", "io", "_io")
+    return encode_scalar(value) is not None or (walk.is_user(value) and not isinstance(value, ModuleType))
 
 
 def _package_node(walk: Walk, name: str, kind: str) -> Node:

@@ -150,7 +150,9 @@ class Contents:
     def _parts(self, value: Any, what: str) -> Iterable[tuple[object, str]]:
         """Check what a value holds; return what has to be watched within it."""
         kind = type(value)
-        if kind in (tuple, frozenset):
+        if kind is frozenset or issubclass(kind, tuple) and is_frozen(value):
+            return [(part, what) for part in kind.__iter__(value) if type(part) not in _LEAVES]
+        if kind is tuple:
             return [(part, what) for part in value]
         if kind in (list, deque):
             return self._sequence(value, what)
@@ -158,7 +160,7 @@ class Contents:
             return self._mapping(value, what)
         if kind is set:
             return self._set(value, what)
-        if kind is np.ndarray and not value.dtype.hasobject and value.nbytes <= _SMALL:
+        if kind is np.ndarray and not value.dtype.hasobject:
             return self._array(value, what)
         if kind is types.SimpleNamespace or self._is_plain(kind):
             return self._instance(value, what)
@@ -203,10 +205,24 @@ class Contents:
         return [(part, what) for part in members]
 
     def _array(self, value: np.ndarray[Any, Any], what: str) -> Iterable[tuple[object, str]]:
+        if value.nbytes > _SMALL and not is_frozen(value):
+            return self._digested(value, what)
         name = self.checks.name(value)
-        kept = f"{name}.dtype is {self.checks.name(value.dtype)} and {name}.shape == {value.shape}"
-        self.checks.add(f"{kept} and {name}.tobytes() == {self.checks.name(value.tobytes())}", what)
+        kept = [f"{name}.dtype is {self.checks.name(value.dtype)}", f"{name}.shape == {value.shape}"]
+        if value.dtype.names:  # which can be set, and others not
+            kept.append(f"repr({name}.dtype) == {self.checks.name(repr(value.dtype))}")
+        if value.nbytes <= _SMALL:
+            kept.append(f"{name}.tobytes() == {self.checks.name(value.tobytes())}")
+        else:
+            kept += [f"{name}.strides == {value.strides}", *self._read_only(value)]
+        self.checks.add(" and ".join(kept), what)
         return []
+
+    def _read_only(self, value: object) -> Iterator[str]:
+        """That nobody has made an array writable, or what it is a view of."""
+        while isinstance(value, np.ndarray):
+            yield f"not {self.checks.name(value)}.flags.writeable"
+            value = value.base
 
     def _instance(self, value: Any, what: str) -> Iterable[tuple[object, str]]:
         name = self.checks.name(value)
@@ -217,7 +233,7 @@ class Contents:
             self.checks.add(f"{name}.__dict__ is {self.checks.name(own)}", what)
             self._same_items(own, what)
             parts += [(part, f"{what}.{key}") for key, part in own.items()]
-        for slot, part in _slots(value):
+        for slot, part in slots_of(value):
             # Through the descriptor: a property of that name may hide the slot.
             self.checks.add(
                 f"held({self.checks.name(slot)}, {name}) is {self.checks.name(part)}", f"{what}.{slot.__name__}"
@@ -344,7 +360,7 @@ def _is_leaf(value: object) -> bool:
         kind in _LEAVES
         or issubclass(kind, type)
         or any(getattr(kind, mark, False) for mark in _OURS)
-        or is_frozen(value)
+        or (kind is not np.ndarray and not issubclass(kind, tuple | frozenset) and is_frozen(value))
     )
 
 
@@ -373,6 +389,8 @@ def parts_of(value: Any) -> Iterator[object]:
         for key, part in vars(value).items():
             yield key
             yield part
+    for _, part in slots_of(value):
+        yield part
 
 
 def _same_parts(value: object, before: tuple[object, ...]) -> bool:
@@ -388,22 +406,23 @@ def _is_empty(cell: types.CellType) -> bool:
     return False
 
 
-def _slots(value: object) -> list[tuple[types.MemberDescriptorType, object]]:
-    """The slots of an instance with what they hold."""
-    entries = [entry for cls in type(value).__mro__ for entry in vars(cls).values()]
-    return [(entry, _held(entry, value)) for entry in entries if isinstance(entry, types.MemberDescriptorType)]
+def slots_of(value: object) -> list[tuple[types.MemberDescriptorType, object]]:
+    """The slots of an instance with what they hold; see `held`."""
+    slotted = [cls for cls in type(value).__mro__ if "__slots__" in vars(cls)]
+    entries = [entry for cls in slotted for entry in vars(cls).values()]
+    return [(entry, held(entry, value)) for entry in entries if isinstance(entry, types.MemberDescriptorType)]
 
 
-def _held(slot: types.MemberDescriptorType, value: object) -> object:
+def held(slot: types.MemberDescriptorType, value: object) -> object:
     """What a slot holds; this function itself where it holds nothing."""
     try:
         return slot.__get__(value)
     except AttributeError:
-        return _held
+        return held
 
 
 _HELPERS: dict[str, Any] = {
-    "len": len, "all": all, "map": map, "is_": is_, "set": set, "id": id, "type": type, "held": _held,
+    "len": len, "all": all, "map": map, "is_": is_, "set": set, "id": id, "type": type, "repr": repr, "held": held,
     "is_empty": _is_empty,
     "same_parts": _same_parts,
 }  # fmt: skip

@@ -236,7 +236,7 @@ def _encloses(scope: _Scope, other: _Scope) -> bool:
 
 
 _texts: dict[str, list[Text]] = {}
-_stamps: dict[str, tuple[int, int]] = {}
+_stamps: dict[str, tuple[int, ...]] = {}
 #: Files whose functions are sent by value.
 _travelling: set[str] = set()
 _lock = threading.Lock()
@@ -311,12 +311,13 @@ def _search(filename: str, namespace: Mapping[str, object] | None, ask: Callable
     return ask(fresh[0]) if len(fresh) > known else None
 
 
-def _stamp(filename: str) -> tuple[int, int] | None:
+def _stamp(filename: str) -> tuple[int, ...] | None:
+    """What tells that a file was written since: its times of modification can be set back, that of change cannot."""
     try:
         found = os.stat(filename)
     except (OSError, ValueError):
         return None
-    return found.st_mtime_ns, found.st_size
+    return found.st_mtime_ns, found.st_size, found.st_ino, found.st_ctime_ns
 
 
 def _read(filename: str, namespace: Mapping[str, object] | None) -> str | None:

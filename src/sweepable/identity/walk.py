@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import reprlib
 import types
+import weakref
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple, Protocol
 
@@ -12,7 +13,7 @@ import numpy as np
 from sweepable.errors import UndigestibleError
 from sweepable.identity import graph, origin
 from sweepable.identity.graph import Node
-from sweepable.identity.guard import Watch
+from sweepable.identity.guard import Watch, held, slots_of
 from sweepable.identity.values import Encoder, encode_scalar
 
 
@@ -67,6 +68,8 @@ class Explorer(Protocol):
 
 #: For values of each kind, how they are explored. Filled by the modules that know the kinds.
 EXPLORERS: dict[str, Explorer] = {}
+#: What is no data itself, but leads to some that nobody else holds for us to see.
+_LINKS = (weakref.ref, weakref.WeakValueDictionary)
 #: Ask in turn what kind a value is; None for "not mine". An empty name: never part of an identity.
 CLASSIFIERS: list[Callable[[Walk, Any], str | None]] = []
 
@@ -173,6 +176,8 @@ class Walk:
     def _node(self, value: object, name: str, holder: object) -> Node | None:
         kind = self.classify(value)
         if not kind:
+            if isinstance(value, _LINKS):
+                self.findings.note(f"{name} ({type(value).__qualname__}) does not count: what it leads to may change")
             return None
         # Numbers and texts are shared by the interpreter as it likes, and would get each other's names.
         alone = kind == "value" and encode_scalar(value) is not None
@@ -368,8 +373,10 @@ def _parts(value: Any) -> Iterable[tuple[str, object]] | None:
         return [(f"[{at}]", part) for at, part in enumerate(value)]
     if isinstance(value, type | types.ModuleType):
         return None
-    if hasattr(value, "__dict__") and _is_all_attributes(type(value)):
-        return sorted((f".{key}", part) for key, part in vars(value).items() if isinstance(key, str))
+    if _is_all_attributes(type(value)):
+        found = {slot.__name__: part for slot, part in slots_of(value) if part is not held}
+        found |= getattr(value, "__dict__", {})
+        return [(f".{key}", found[key]) for key in sorted(key for key in found if isinstance(key, str))] or None
     return None
 
 

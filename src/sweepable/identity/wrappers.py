@@ -133,9 +133,10 @@ def _explore_wrapper(walk: Walk, node: Node) -> None:
     walk.package(kind.__module__)
     for name in names:
         piece = getattr(value, name, None)
+        if piece is not None or isinstance(value, np.vectorize):  # whose options may be set later
+            walk.watch.attribute(value, name, piece, f"{node.names[0]}.{name}")
         if piece is None:
             continue
-        walk.watch.attribute(value, name, piece, f"{node.names[0]}.{name}")
         walk.edge(node, name, piece, value)
     if vars(value) if isinstance(value, functools.partial) else False:
         walk.edge(node, "__dict__", vars(value), value)
