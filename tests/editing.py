@@ -93,7 +93,10 @@ def run_state(folder: Path, cases: Sequence[Case], state: int, *, seed: int, sto
     for number, case in enumerate(cases):
         package, text = f"case{number:03}", (case.before, case.after)[state]
         files = {"lab.py": text} if isinstance(text, str) else text
-        dressed = {path: textwrap.dedent(content).replace("PKG", package) for path, content in files.items()}
+        dressed = {
+            path.replace("PKG", package): textwrap.dedent(content).replace("PKG", package)
+            for path, content in files.items()
+        }
         write_files(folder / package, {"__init__.py": "", **dressed})
         places[package] = (f"{package}.{case.places[state]}", case.arguments)
     found = _run(folder, places, seed, store)

@@ -576,7 +576,7 @@ run(f, 4)
 run(f, 3)
 ''')
 
-MODULES = cases('''
+MODULES = cases("""
 ## importlib.reload of a module, edited and not: miss hit miss hit
 write("lab.py", "def helper(x):\\n    return x + 1\\n")
 import importlib, lab
@@ -888,9 +888,9 @@ lab.__class__ = Module
 run(f, 1)
 K = 4
 run(f, 1)
-''')
+""")
 
-AUTORELOAD = cases('''
+AUTORELOAD = cases("""
 ## autoreload of a helper, a constant, and back: miss miss miss hit
 %load_ext autoreload
 %autoreload 2
@@ -1073,9 +1073,9 @@ write("lab.py", "def helper(x):\\n    return x + 2\\n")
 run(f, 1)
 # %%
 %autoreload 0
-''')
+""")
 
-PATCHES = cases('''
+PATCHES = cases("""
 ## a module's attribute: miss miss hit
 write("lab.py", "K = 1\\ndef helper(x):\\n    return x * K\\n")
 import lab
@@ -1533,9 +1533,9 @@ def f(x):
 run(f, 2)
 K = 2
 run(f, 2)
-''')
+""")
 
-VALUES = cases('''
+VALUES = cases("""
 ## a nested dict: miss miss hit
 CONFIG = {"a": {"b": [1, {"c": 2}]}}
 @sweepable.cache
@@ -2050,7 +2050,7 @@ run(f, 2)
 CONFIG["a"] = [float("1.5"), "".join(["x"])]
 CONFIG["b"] = np.arange(3)
 run(f, 2)
-''')
+""")
 
 GROUPS = {"cells": CELLS, "modules": MODULES, "autoreload": AUTORELOAD, "patches": PATCHES, "values": VALUES}
 
@@ -2062,13 +2062,16 @@ def played(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, list
     for group, found in GROUPS.items():
         folder = tmp_path_factory.mktemp(group)
         (folder / "cases.json").write_text(json.dumps({case.name: case.cells for case in found.values()}))
-        running[group] = folder, subprocess.Popen(
-            [sys.executable, str(SESSION), "cases.json", "came.json"],
-            cwd=folder,
-            env=script_environment(folder / "store"),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
+        running[group] = (
+            folder,
+            subprocess.Popen(
+                [sys.executable, str(SESSION), "cases.json", "came.json"],
+                cwd=folder,
+                env=script_environment(folder / "store"),
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+            ),
         )
     told = {}
     for group, (folder, process) in running.items():

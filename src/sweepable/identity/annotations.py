@@ -13,8 +13,10 @@ from sweepable.identity.references import Reference, chains
 _ADDRESS = r" at 0x[0-9a-fA-F]+"
 _SPELLED = (types.GenericAlias, types.UnionType, typing.TypeVar, typing.ParamSpec, typing.ForwardRef, typing.NewType)
 
-#: How a class within an annotation is written.
-Write = Callable[[type], str]
+#: How a class, or an object that is no type, is written within an annotation.
+Write = Callable[[object], str]
+#: Objects that show all that they are.
+_PLAIN = (int, str, bytes, bool, float, type(None), type(...))
 
 
 def is_type_form(value: object) -> bool:
@@ -36,7 +38,11 @@ def spelled(annotation: object, write: Write) -> str:
         return write(annotation)
     if isinstance(annotation, list | tuple):
         return f"[{', '.join(spelled(part, write) for part in annotation)}]"
-    return re.sub(_ADDRESS, "", repr(annotation))
+    if isinstance(annotation, typing.NewType):
+        return f"NewType {annotation.__name__} of {spelled(annotation.__supertype__, write)}"
+    if type(annotation) in _PLAIN or type(annotation).__module__ in ("typing", "typing_extensions"):
+        return re.sub(_ADDRESS, "", repr(annotation))
+    return write(annotation)  # what stands in Annotated
 
 
 def _generic(annotation: object, write: Write) -> str:

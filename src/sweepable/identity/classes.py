@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import enum
+import sys
 import types
 from typing import Any
 
-from sweepable.identity import origin, sources
+from sweepable.identity import attached, origin, sources
 from sweepable.identity.annotations import spelled, written_in
 from sweepable.identity.functions import Resolver
 from sweepable.identity.graph import Node
@@ -48,15 +49,27 @@ _WRITERS = frozenset({"dataclasses", "collections", "typing", "typing_extensions
 _PYDANTIC = ("__pydantic_", "__private_attributes__", "__class_vars__", "__signature__")
 _DATACLASS_FLAGS = ("init", "repr", "eq", "order", "unsafe_hash", "frozen")
 _FIELD_FLAGS = ("init", "repr", "hash", "compare", "kw_only")
-_ATTRS_PARTS = ("default", "validator", "converter", "init", "repr", "hash", "eq", "order", "kw_only", "on_setattr")
+_ATTRS_PARTS = (
+    *("default", "validator", "converter", "init", "repr", "hash", "eq", "order", "kw_only", "on_setattr"),
+    *("alias", "eq_key", "order_key"),
+)
+#: What `enum` works out from the members.
+_ENUM_BOOKKEEPING = frozenset(
+    [
+        *("_member_names_", "_member_map_", "_value2member_map_", "_unhashable_values_", "_unhashable_values_map_"),
+        *("_hashable_values_", "_member_type_", "_value_repr_", "_use_args_", "_flag_mask_", "_singles_mask_"),
+        *("_all_bits_", "_inverted_"),
+    ]
+)
 
 
 def explore_class(walk: Walk, node: Node) -> None:
-    """A class counts by its metaclass, its bases, and every entry; not by its name or place."""
+    """A class counts by its name, its metaclass, its bases, and every entry; not by its place."""
     cls = node.value
     assert isinstance(cls, type)
     label = cls.__qualname__
-    node.own, node.summary = b"class", f"class {label}"
+    # By its name too, which any repr shows; whoever renames a class, edits the code that names it.
+    node.own, node.summary = f"class {label}".encode(), f"class {label}"
     walk.watch.entries(cls, f"the class {label}")
     walk.watch.attribute(cls, "__bases__", cls.__bases__, f"the bases of {label}")
     if type(cls) is not type:
@@ -65,6 +78,7 @@ def explore_class(walk: Walk, node: Node) -> None:
         if base is not object:
             walk.edge(node, f"base {at}", base)
     _annotations(walk, node, cls)
+    _relations(walk, node, cls)
     if isinstance(cls, enum.EnumMeta):
         _enumeration(walk, node, cls)
     if "__dataclass_fields__" in vars(cls):
@@ -77,6 +91,18 @@ def explore_class(walk: Walk, node: Node) -> None:
     _place(node, cls)
 
 
+def _relations(walk: Walk, node: Node, cls: type) -> None:
+    """What stands behind a class though nothing in it says so: an extension module, registered classes, subclasses."""
+    module = sys.modules.get(cls.__module__)
+    if isinstance(module, types.ModuleType) and origin.is_compiled(module) and walk.is_user(module):
+        walk.edge(node, "module", module)
+    for at, known in enumerate(attached.registered(cls)):
+        walk.edge(node, f"registered {at}", known)
+    if "subclasses" in walk.mode.asks:
+        for at, below in enumerate(type.__subclasses__(cls)):
+            walk.edge(node, f"subclass {at}", below)
+
+
 def _is_bookkeeping(walk: Walk, cls: type, name: str) -> bool:
     entry = vars(cls)[name]
     if name in _BOOKKEEPING or name.startswith(_PYDANTIC) or name in walk.options.ignored:
@@ -87,13 +113,21 @@ def _is_bookkeeping(walk: Walk, cls: type, name: str) -> bool:
         return True  # a slot: __slots__ names it
     if type(entry).__name__ == "_tuplegetter" or _is_generated(name, entry):
         return True
+    if name == "__init__" and getattr(cls, "_is_protocol", None) is not None:
+        return not walk.is_user(entry)  # typing puts it there when an instance is first made
     return isinstance(cls, enum.EnumMeta) and _is_of_enum(walk, cls, name)
 
 
 def _is_of_enum(walk: Walk, cls: enum.EnumMeta, name: str) -> bool:
     """Whether an entry is a member, or one of those that `enum` keeps for itself."""
+    if name in cls.__members__ or name in _ENUM_BOOKKEEPING:
+        return True
     function = origin.underlying(vars(cls)[name])
-    return name in cls.__members__ or (name.startswith("_") and (function is None or not walk.is_user(function)))
+    return (
+        (function is not None or name == "_new_member_")
+        and name.startswith("_")
+        and not (function is not None and walk.is_user(function))
+    )
 
 
 def _is_convention(name: str) -> bool:
@@ -121,9 +155,12 @@ def _annotations(walk: Walk, node: Node, cls: type) -> None:
         annotations = dict(vars(cls).get("__annotations__") or (cls.__annotations__ if _is_late(cls) else {}))
     except Exception:  # names that are not bound yet, where annotations are evaluated late
         annotations = {}
-    reached: list[type] = []
+    reached: list[object] = []
 
-    def write(part: type) -> str:
+    def write(part: object) -> str:
+        if not isinstance(part, type):
+            reached.append(part)
+            return "value"
         if walk.is_user(part) and part is not cls:
             reached.append(part)
             return "user class"
@@ -187,6 +224,9 @@ def _attrs(walk: Walk, node: Node, cls: Any) -> None:
             value = getattr(part, setting, None)
             if value is not None and type(value).__name__ != "_Nothing":
                 walk.edge(node, f"{setting} of {part.name}", value, part)
+        walk.edge(node, f"metadata of {part.name}", dict(part.metadata))
+    names = sorted(name for name, entry in vars(cls).items() if _is_generated(name, entry) and name != "__replace__")
+    node.own += "\0".join(["", *names]).encode()
 
 
 def _place(node: Node, cls: type) -> None:

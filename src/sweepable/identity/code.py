@@ -29,7 +29,7 @@ __all__ = ["CodeIdentity", "describe", "home_of", "is_user_code"]
 _KINDS = (classes, functions, wrappers)
 #: So many described objects are remembered; the oldest make room.
 _REMEMBERED = 1024
-_REDUCTIONS = frozenset({"__reduce__", "__reduce_ex__", "__getstate__", "__getnewargs__", "__getnewargs_ex__"})
+_REDUCTIONS = frozenset({"__getattribute__", "__reduce__", "__reduce_ex__", "__getstate__", "__getnewargs__", "__getnewargs_ex__"})
 _BARE_BASES = frozenset({object, abc.ABC, typing.Generic, typing.Protocol})
 
 
@@ -141,7 +141,7 @@ class CodeIdentity:
         guard, adopted = walk.watch.guard(), self._adopted
         mirror = None
         if mirrored or adopted is not None:
-            mirror = Walk(self.function, self.options, Mode(by_tree=False, keep=mode.keep), bound=True)
+            mirror = Walk(self.function, self.options, mode._replace(by_tree=False), bound=True)
         version = _version_of(walk, mirror, self.options)
         for known in (adopted, self._version):
             same = known is not None and known.digest == version.digest
@@ -175,11 +175,11 @@ class CodeIdentity:
 
 
 def _walk(root: object, options: Options, watch: Watch, *, bound: bool) -> tuple[Walk, Mode]:
-    """Walk by syntax trees; once more, with docstrings and annotations, if code that is reached may read them."""
+    """Walk by syntax trees; again, with docstrings, names and the like, if code that is reached may read them."""
     mode = Mode()
     walk = Walk(root, options, mode, watch, bound=bound)
-    if walk.findings.reads_docs:
-        mode = Mode(keep=True)
+    while (wanted := walk.findings.wanted(mode)) != mode:
+        mode = wanted
         walk = Walk(root, options, mode, Watch(root, _is_plain), bound=bound)
     return walk, mode
 
@@ -194,7 +194,7 @@ def _is_plain(cls: type) -> bool:
 
 def is_described(cls: type) -> bool:
     """Whether instances of a class are sweepable's own kinds of values."""
-    return any(hasattr(cls, mark) for mark in ("__sweepable_digest__", "__sweepable_calls__"))
+    return any(mark in vars(base) for base in cls.__mro__ for mark in ("__sweepable_digest__", "__sweepable_calls__"))
 
 
 def _is_python(cls: type) -> bool:

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from types import FunctionType, ModuleType
 from typing import Any
 
-from sweepable.identity import bytecode, origin, references, sources
+from sweepable.identity import attached, bytecode, origin, references, sources
 from sweepable.identity.annotations import spelled
 from sweepable.identity.graph import Node
 from sweepable.identity.references import Reference, Source
@@ -46,6 +46,8 @@ _NOTEBOOK_NAMES = frozenset(
     ["In", "Out", "exit", "quit", "get_ipython", "open", "_", "__", "___", "_i", "_ii", "_iii", "_oh", "_dh", "_ih"]
 )
 _MISSING = object()
+#: So many parts of a constant are searched for texts that lead on.
+_MANY = 1000
 
 
 def explore_function(walk: Walk, node: Node) -> None:
@@ -55,7 +57,7 @@ def explore_function(walk: Walk, node: Node) -> None:
     watch, label = walk.watch, function.__qualname__
     watch.attribute(function, "__code__", function.__code__, f"the code of {label}")
     found = _body(walk, node, function)
-    walk.findings.reads_docs |= found.reads_docs
+    walk.findings.take_in(found.asks, found.attributes, found.reads_docs)
     rebound = [name for name in found.rebound if name not in walk.options.ignored]
     binds = [f"binds the global name {name!r} itself; leave it out with ignore_globals=[{name!r}]" for name in rebound]
     for ending in [*binds, *found.notes]:
@@ -64,14 +66,30 @@ def explore_function(walk: Walk, node: Node) -> None:
     for reference in found.found:
         resolver.resolve(reference)
     resolver.closure()
+    attached.explore(walk, node, found.attributes)
+    for text in found.texts if "imports" in walk.mode.asks else ():
+        resolver.module(text)
     if found.whole:
         explore_namespace(walk, node, function.__globals__)
     if function is not walk.bound:
-        _defaults(walk, node, function)
+        explore_defaults(walk, node)
+        if "names" in walk.mode.asks:
+            node.own += f"\0{function.__name__}\0{function.__qualname__}".encode()
+    _attributes(walk, node, function)
     if "__wrapped__" in vars(function):
         wrapped = vars(function)["__wrapped__"]
         watch.attribute(function, "__wrapped__", wrapped, f"the function that {label} wraps")
         walk.edge(node, "__wrapped__", wrapped, function)
+
+
+def _attributes(walk: Walk, node: Node, function: FunctionType) -> None:
+    """What has been set on a function, if code that is reached takes an attribute of that name from anything."""
+    own = vars(function)
+    for name in sorted(own.keys() - {"__wrapped__"}) if own else ():
+        walk.findings.tags.add(f".{name}")
+        if f".{name}" in walk.mode.asks and name not in walk.options.ignored:
+            walk.watch.binding(own, name, own[name], f"the attribute {name} of {function.__qualname__}")
+            walk.edge(node, f".{name}", own[name], own, spoken=f"{function.__qualname__}.{name}")
 
 
 def _body(walk: Walk, node: Node, function: FunctionType) -> references.References:
@@ -87,11 +105,26 @@ def _body(walk: Walk, node: Node, function: FunctionType) -> references.Referenc
                 f"{function.__qualname__} counts by its byte code, so by the Python version too: "
                 f"no source at hand compiles to the code that runs"
             )
-        return references.of_code(code)
+        return references.of_code(code, _lookup(function))
     node.summary = located.text
     form = Form(located.node, _Ours(walk, function, located).is_ours, walk.mode.keep)
     node.own = b"tree" + form.serialise() + _docs(walk, function, located)
-    return references.of_tree(form, code)
+    return references.of_tree(form, code, _lookup(function))
+
+
+def _lookup(function: FunctionType) -> references.Look:
+    """What the function's names are bound to."""
+    cells = dict(zip(function.__code__.co_freevars, function.__closure__ or (), strict=False))
+
+    def look(name: str) -> object:
+        if name in cells:
+            try:
+                return cells[name].cell_contents
+            except ValueError:
+                return references.UNBOUND
+        return function.__globals__.get(name, getattr(builtins, name, references.UNBOUND))
+
+    return look
 
 
 def _body_by_code(walk: Walk, function: FunctionType) -> bytes:
@@ -109,8 +142,8 @@ def _annotations(function: FunctionType) -> dict[str, object]:
         return {}
 
 
-def _class_name(cls: type) -> str:
-    return cls.__qualname__
+def _class_name(part: object) -> str:
+    return part.__qualname__ if isinstance(part, type) else type(part).__qualname__
 
 
 def _docs(walk: Walk, function: FunctionType, located: Located) -> bytes:
@@ -119,8 +152,10 @@ def _docs(walk: Walk, function: FunctionType, located: Located) -> bytes:
     return own.encode() if walk.mode.keep and own != docstring(located.node) else b""
 
 
-def _defaults(walk: Walk, node: Node, function: FunctionType) -> None:
+def explore_defaults(walk: Walk, node: Node) -> None:
     """The live values of the defaults of a helper."""
+    function = node.value
+    assert isinstance(function, FunctionType)
     label = function.__qualname__
     watch, positional, named = walk.watch, function.__defaults__, function.__kwdefaults__
     watch.attribute(function, "__defaults__", positional, f"the defaults of {label}")
@@ -273,6 +308,21 @@ class Resolver:
         if target is not None and isinstance(holder, dict):
             self._walk.of_modules.add(target)
         self._place(target, name, holder)
+        for text in _texts_in(value):
+            self.text(text)
+
+    def text(self, text: str) -> None:
+        """Follow what a text that code holds may lead to, where it is evaluated: names and modules."""
+        for name in references.names_in(text):
+            self.resolve(Reference(name, guessed=True))
+        if "imports" in self._walk.mode.asks:
+            self.module(text)
+
+    def module(self, text: str) -> None:
+        """Follow the user's module that a text names, as some code imports modules whose name it computes."""
+        dotted = len(text) < 200 and all(map(str.isidentifier, text.split(".")))
+        if dotted and _is_findable(self._walk, text):
+            self.resolve(Reference(text, (), Source(text, 0, None)))
 
     def _namespace(self, value: object, step: str, name: str) -> dict[str, Any] | None:
         """Where the attribute of a user's module, or one set on a function, is bound; None for any other."""
@@ -414,6 +464,33 @@ def _is_local(walk: Walk, name: str) -> bool:
     return any(origin.file_kind(os.fspath(place)) == "user" for place in places if place)
 
 
+def _is_findable(walk: Walk, name: str) -> bool:
+    if not _is_local(walk, name):
+        return False
+    try:
+        return name in sys.modules or importlib.util.find_spec(name) is not None
+    except (ImportError, ValueError, AttributeError):
+        return False
+
+
+def _texts_in(value: object) -> list[str]:
+    """The texts in a constant, a few levels deep."""
+    found: list[str] = []
+    level: list[Any] = [value]
+    for _ in range(4):
+        below: list[Any] = []
+        for part in level:
+            kind = type(part)
+            if kind is str:
+                found.append(part)
+            elif kind is dict:
+                below += [*part, *part.values()][:_MANY]
+            elif kind in (list, tuple, set, frozenset):
+                below += list(part)[:_MANY]
+        level = below[:_MANY]
+    return found
+
+
 def _is_users(walk: Walk, value: object) -> bool:
     value = walk.unwrapped(value)
     kind = walk.classify(value)
@@ -456,3 +533,4 @@ def _is_notebooks(namespace: dict[str, Any], name: str) -> bool:
 
 
 EXPLORERS["function"] = explore_function
+EXPLORERS["defaults"] = explore_defaults

@@ -6,6 +6,7 @@ import functools
 import types
 from collections import OrderedDict, defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sized
+from contextvars import ContextVar
 from operator import is_
 from time import perf_counter
 from typing import Any, TypeAlias
@@ -150,7 +151,7 @@ class Contents:
     def _parts(self, value: Any, what: str) -> Iterable[tuple[object, str]]:
         """Check what a value holds; return what has to be watched within it."""
         kind = type(value)
-        if kind is frozenset or issubclass(kind, tuple) and is_frozen(value):
+        if kind is frozenset or (issubclass(kind, tuple) and is_frozen(value)):
             return [(part, what) for part in kind.__iter__(value) if type(part) not in _LEAVES]
         if kind is tuple:
             return [(part, what) for part in value]
@@ -319,6 +320,11 @@ class Watch:
         if self.checks.first("attribute", obj, name):
             self.checks.add(f"{self.checks.name(obj)}.{name} is {self.checks.name(expected)}", what)
 
+    def variable(self, variable: ContextVar[Any], expected: object, what: str) -> None:
+        """A context variable has this very value."""
+        if self.checks.first("variable", variable, None):
+            self.checks.add(f"current({self.checks.name(variable)}) is {self.checks.name(expected)}", what)
+
     def empty(self, cell: types.CellType, what: str) -> None:
         """A closure variable is bound to nothing."""
         if self.checks.first("cell", cell, None):
@@ -385,8 +391,8 @@ def parts_of(value: Any) -> Iterator[object]:
             yield part
     elif isinstance(value, list | tuple):
         yield from value
-    if hasattr(value, "__dict__") and not isinstance(value, type | types.ModuleType):
-        for key, part in vars(value).items():
+    if not isinstance(value, type | types.ModuleType):
+        for key, part in attributes_of(value).items():
             yield key
             yield part
     for _, part in slots_of(value):
@@ -421,8 +427,25 @@ def held(slot: types.MemberDescriptorType, value: object) -> object:
         return held
 
 
+def current(variable: ContextVar[Any]) -> object:
+    """What a context variable is set to here, its default included; None for nothing."""
+    try:
+        return variable.get()
+    except LookupError:
+        return None
+
+
+def attributes_of(value: object) -> dict[str, Any]:
+    """The attributes that an instance holds itself, without running code of its class."""
+    try:
+        found = object.__getattribute__(value, "__dict__")
+    except AttributeError:
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
 _HELPERS: dict[str, Any] = {
     "len": len, "all": all, "map": map, "is_": is_, "set": set, "id": id, "type": type, "repr": repr, "held": held,
-    "is_empty": _is_empty,
+    "is_empty": _is_empty, "current": current,
     "same_parts": _same_parts,
 }  # fmt: skip

@@ -6,6 +6,7 @@ import importlib.machinery
 import json
 import os
 import sys
+import types
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 from types import CodeType, FunctionType, ModuleType
@@ -16,6 +17,10 @@ _STDLIB = {os.path.dirname(os.path.abspath(os.__file__)), os.path.dirname(os.pat
 STDLIB_NAMES = sys.stdlib_module_names
 _INSTALLED = ("site-packages", "dist-packages")
 _MAINS = ("__main__", "__mp_main__")
+#: How objects of C, and slots, hold what they hold.
+_HELD = (types.MemberDescriptorType, types.GetSetDescriptorType)
+#: Of the flags of a class: that Python code made it.
+_HEAP = 1 << 9
 _COMPILED = tuple(importlib.machinery.EXTENSION_SUFFIXES)
 
 
@@ -34,6 +39,15 @@ def is_user_code(obj: object) -> bool:
     return _named_is_user(cls.__module__)
 
 
+def is_made(cls: type) -> bool:
+    """Whether a class was made by code of a package, for the user: what it was made of is in its entries alone."""
+    if not cls.__flags__ & _HEAP:
+        return False
+    return "<locals>" in cls.__qualname__ or (
+        cls.__module__ == "types" and getattr(types, cls.__name__, None) is not cls
+    )
+
+
 def underlying(obj: object) -> FunctionType | None:
     """The plain Python function within a function, method, partial, wrapper or dispatcher; None if there is none."""
     for _ in range(100):
@@ -41,17 +55,35 @@ def underlying(obj: object) -> FunctionType | None:
             return obj
         if isinstance(obj, type | ModuleType):
             return None
-        obj = next(filter(None, (_of(obj, name) for name in ("__wrapped__", "py_func", "__func__", "func"))), None)
+        found = (_of(obj, name) for name in ("__wrapped__", "py_func", "__func__", "func"))
+        obj = next((part for part in found if part is not None), None)
         if obj is None:
             return None
     return None
 
 
 def _of(obj: object, name: str) -> object:
+    """An attribute that an object holds; never one that it computes, which would run code of the user's."""
     try:
-        return getattr(obj, name, None)
-    except Exception:  # an attribute that a user's object computes
-        return None
+        own: dict[str, object] = object.__getattribute__(obj, "__dict__")
+    except Exception:  # it has none
+        own = {}
+    if name in own:
+        return own[name]
+    for base in type(obj).__mro__:
+        if name in vars(base):
+            entry = vars(base)[name]
+            return entry.__get__(obj, type(obj)) if isinstance(entry, _HELD) and _holds(entry, obj) else None
+    return None
+
+
+def _holds(entry: types.MemberDescriptorType | types.GetSetDescriptorType, obj: object) -> bool:
+    """Whether a slot is filled."""
+    try:
+        entry.__get__(obj, type(obj))
+    except Exception:
+        return False
+    return True
 
 
 def is_ours(obj: object) -> bool:

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import reprlib
 import types
-import weakref
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
 from sweepable.errors import UndigestibleError
-from sweepable.identity import graph, origin
+from sweepable.identity import graph, opaque, origin
 from sweepable.identity.graph import Node
-from sweepable.identity.guard import Watch, held, slots_of
+from sweepable.identity.guard import Watch, attributes_of, held, slots_of
 from sweepable.identity.values import Encoder, encode_scalar
 
 
@@ -57,7 +56,8 @@ class Said(NamedTuple):
 
 def is_cached(value: object) -> bool:
     """Whether a value is a cached function."""
-    return bool(getattr(type(value), "__sweepable_cached__", False))
+    # Its own True: a metaclass may answer for any name.
+    return getattr(type(value), "__sweepable_cached__", None) is True
 
 
 class Explorer(Protocol):
@@ -68,8 +68,6 @@ class Explorer(Protocol):
 
 #: For values of each kind, how they are explored. Filled by the modules that know the kinds.
 EXPLORERS: dict[str, Explorer] = {}
-#: What is no data itself, but leads to some that nobody else holds for us to see.
-_LINKS = (weakref.ref, weakref.WeakValueDictionary)
 #: Ask in turn what kind a value is; None for "not mine". An empty name: never part of an identity.
 CLASSIFIERS: list[Callable[[Walk, Any], str | None]] = []
 
@@ -81,18 +79,36 @@ class Mode(NamedTuple):
     by_tree: bool = True
     #: Whether docstrings and annotations count.
     keep: bool = False
+    #: What else counts, because code that is reached looks at it: ``names`` of functions, ``subclasses``, modules
+    #: that texts name (``imports``), and attributes set on functions (``.weight``).
+    asks: frozenset[str] = frozenset()
 
 
 class Findings:
     """What a walk has to say besides its digests."""
 
-    __slots__ = ("packages", "untracked", "notes", "reads_docs")
+    __slots__ = ("packages", "untracked", "notes", "reads_docs", "asks", "tags", "_attributes")
 
     def __init__(self) -> None:
         self.packages: set[str] = set()
         self.untracked: list[str] = []
         self.notes: list[str] = []
         self.reads_docs = False
+        self.asks: set[str] = set()
+        #: Attributes that were set on functions, as `Mode` spells them.
+        self.tags: set[str] = set()
+        self._attributes: set[str] = set()
+
+    def take_in(self, asks: set[str], attributes: set[str], reads_docs: bool) -> None:
+        """Note what a function looks at."""
+        self.asks |= asks
+        self._attributes |= attributes
+        self.reads_docs |= reads_docs
+
+    def wanted(self, mode: Mode) -> Mode:
+        """How to look at functions for all to count that code which is reached looks at."""
+        tags = {tag for tag in self.tags if tag[1:] in self._attributes}
+        return Mode(mode.by_tree, mode.keep or self.reads_docs, mode.asks | self.asks | tags)
 
     def note(self, sentence: str) -> None:
         """Note what cannot be followed, once."""
@@ -132,6 +148,8 @@ class Walk:
         self.nodes: list[Node] = []
         self.bound = root if bound else None
         self._signed = origin.underlying(root) if bound else None
+        #: Whether what is reached leads back to the root, which may then be called without all arguments.
+        self._returned = False
         #: Functions that were met as what a cached function wraps.
         self.cached: set[int] = set()
         #: Records and other stored calls that were met.
@@ -148,6 +166,16 @@ class Walk:
         if node is None:  # ours, or inert: a node that says so
             node = Node("nothing", root, options=self.options)
             self.nodes.append(node)
+        self._explore_pending()
+        if self._returned and isinstance(root, types.FunctionType):
+            self.bound = self._signed = None
+            self.options = self._options_of(node)
+            EXPLORERS["defaults"](self, node)
+            self._explore_pending()
+        graph.settle(self.nodes, self._find)
+        return node
+
+    def _explore_pending(self) -> None:
         while self._pending:
             part = self._pending.pop()
             self.nodes.append(part)
@@ -155,8 +183,6 @@ class Walk:
             self.options = self._options_of(part)
             EXPLORERS[part.kind](self, part)
             self._pending[known:] = reversed(self._pending[known:])
-        graph.settle(self.nodes, self._find)
-        return node
 
     def node(self, value: object, name: str, holder: object = None) -> Node | None:
         """The node of a value reached by a name; None for what is never part of an identity.
@@ -176,8 +202,6 @@ class Walk:
     def _node(self, value: object, name: str, holder: object) -> Node | None:
         kind = self.classify(value)
         if not kind:
-            if isinstance(value, _LINKS):
-                self.findings.note(f"{name} ({type(value).__qualname__}) does not count: what it leads to may change")
             return None
         # Numbers and texts are shared by the interpreter as it likes, and would get each other's names.
         alone = kind == "value" and encode_scalar(value) is not None
@@ -187,6 +211,8 @@ class Walk:
             node = self._by_value[mark] = Node(kind, value, options=self.options)
             self._kept.append(holder)
             self._pending.append(node)
+        elif value is self.bound:
+            self._returned = True
         if name not in node.names:
             node.names.append(name)
         return node
@@ -254,7 +280,7 @@ class Walk:
         """
         if function is not self._signed:
             return False
-        return is_cached(default) or bool(getattr(type(default), "__sweepable_upstream__", False))
+        return is_cached(default) or getattr(type(default), "__sweepable_upstream__", None) is True
 
     def edge(self, node: Node, name: str, value: object, holder: object = None, *, spoken: str = "") -> Node | None:
         """Add what a node refers to, and return it; names of sweepable itself are not among it."""
@@ -355,6 +381,10 @@ def _explore_in_parts(walk: Walk, node: Node, error: UndigestibleError) -> None:
     """Of a value that cannot be digested as a whole, what can be still counts; the rest is named."""
     parts = _parts(node.value)
     if parts is None:
+        if walk.is_user(cls := type(node.value)):
+            walk.edge(node, f"{node.names[0]}.__class__", cls)
+        for part in opaque.code_within(node.value):
+            walk.edge(node, "code", part, node.value)
         walk.findings.note(f"{node.names[0]} ({error.type_name}) does not count: {error.reason}")
         node.own = f"undigestible {error.type_name}".encode()
         node.kind, node.summary = "undigestible", error.reason
@@ -375,7 +405,7 @@ def _parts(value: Any) -> Iterable[tuple[str, object]] | None:
         return None
     if _is_all_attributes(type(value)):
         found = {slot.__name__: part for slot, part in slots_of(value) if part is not held}
-        found |= getattr(value, "__dict__", {})
+        found |= attributes_of(value)
         return [(f".{key}", found[key]) for key in sorted(key for key in found if isinstance(key, str))] or None
     return None
 

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import functools
 import io
+import os
 import sys
 import threading
 import types
 import weakref
-from types import FunctionType, ModuleType
+from contextvars import ContextVar
+from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
 import numpy as np
 from blake3 import blake3
 
-from sweepable.identity import origin
+from sweepable.identity import attached, bytecode, opaque, origin
 from sweepable.identity.annotations import is_type_form, spelled
 from sweepable.identity.functions import Resolver, explore_namespace
 from sweepable.identity.graph import Node
+from sweepable.identity.guard import current
 from sweepable.identity.values import encode_scalar
 from sweepable.identity.walk import CLASSIFIERS, EXPLORERS, Said, Walk, explore_value, is_cached
 from sweepable.imported import imported
@@ -58,11 +61,12 @@ _INERT: tuple[type, ...] = (
     threading.Semaphore,
     threading.Thread,
     threading.local,
-    weakref.ref,
     weakref.WeakKeyDictionary,
-    weakref.WeakValueDictionary,
-    weakref.WeakSet,
 )
+#: They keep nothing alive, but code that they lead to is code like any other.
+_WEAK = (weakref.ref, weakref.WeakValueDictionary, weakref.WeakSet)
+#: What `functools.update_wrapper` writes on a wrapper, and what wrappers note for themselves.
+_WRITTEN = frozenset({*functools.WRAPPER_ASSIGNMENTS, "__wrapped__", "__annotate__", "attrname", "lock"})
 #: The same of `logging`, by name: importing it costs more than this whole package of identity.
 _INERT_LOGGING = ("Logger", "LoggerAdapter", "Handler", "Formatter")
 #: Where sweepable's own classes live whose instances are means of working.
@@ -77,9 +81,9 @@ def _classify_ours(walk: Walk, value: Any) -> str | None:
     kind = type(value)
     if is_cached(value):
         return "cached"
-    if getattr(kind, "__sweepable_upstream__", False):
+    if getattr(kind, "__sweepable_upstream__", None) is True:
         return "upstream"
-    if any(hasattr(kind, mark) for mark in _MARKS):
+    if any(mark in vars(base) for base in kind.__mro__ for mark in _MARKS):
         return "value"
     if not origin.is_ours(value):
         return None
@@ -96,7 +100,7 @@ def _classify_code(walk: Walk, value: Any) -> str | None:
             return "generic"
         return "function" if walk.is_user(value) else "package function"
     if isinstance(value, type) and not is_type_form(value):
-        return "class" if walk.is_user(value) else "package"
+        return "class" if walk.is_user(value) or origin.is_made(value) else "package"
     if isinstance(value, ModuleType):
         return _classify_module(walk, value)
     if is_type_form(value):
@@ -111,16 +115,27 @@ def _classify_module(walk: Walk, value: ModuleType) -> str:
 
 
 def _classify_wrapper(walk: Walk, value: Any) -> str | None:
-    if type(value) in _PIECES or isinstance(value, functools.partial | property | np.vectorize):
+    kind = type(value)  # never `isinstance`: an instance may run code of its own when asked for its class
+    if kind in _PIECES or issubclass(kind, tuple(_PIECES)):
         return "wrapper"
-    if isinstance(value, _C_FUNCTIONS) or type(value).__name__ in _CYTHON:
+    if issubclass(kind, _C_FUNCTIONS) or kind.__name__ in _CYTHON:
         return "c function"
-    if type(value).__module__.partition(".")[0] == "numba" and origin.underlying(value):
+    if kind.__module__.partition(".")[0] == "numba" and origin.underlying(value):
         return "wrapper"
-    logs = any(isinstance(value, imported("logging", name)) for name in _INERT_LOGGING)
+    if any(issubclass(kind, imported(*place)) for place in (("ctypes", "CDLL"), ("_ctypes", "CFuncPtr"))):
+        return "shared library"
+    if kind is ContextVar:
+        return "context variable"
+    if kind is CodeType:
+        return "code"
+    if issubclass(kind, _WEAK):
+        return "weak"
+    if kind is threading.local and vars(value):
+        walk.findings.note("what a thread keeps for itself (threading.local) does not count")
+    logs = any(issubclass(kind, imported("logging", name)) for name in _INERT_LOGGING)
     # A stream in memory is data, if of a kind that has a position.
-    flows = isinstance(value, io.IOBase) and not isinstance(value, io.StringIO | io.BytesIO)
-    return "" if logs or flows or isinstance(value, _INERT) else None
+    flows = issubclass(kind, io.IOBase) and not issubclass(kind, io.StringIO | io.BytesIO)
+    return "" if logs or flows or issubclass(kind, _INERT) else None
 
 
 CLASSIFIERS += [_classify_ours, _classify_code, _classify_wrapper]
@@ -138,10 +153,15 @@ def _explore_wrapper(walk: Walk, node: Node) -> None:
         if piece is None:
             continue
         walk.edge(node, name, piece, value)
-    if vars(value) if isinstance(value, functools.partial) else False:
-        walk.edge(node, "__dict__", vars(value), value)
     if walk.is_user(kind):
         walk.edge(node, "__class__", kind)
+    elif kind is not functools.partial:
+        return
+    if own := {name: part for name, part in getattr(value, "__dict__", {}).items() if name not in _WRITTEN}:
+        walk.watch.size(vars(value), f"the attributes of {node.names[0]}")
+        for name, part in sorted(own.items()):
+            walk.watch.binding(vars(value), name, part, f"{node.names[0]}.{name}")
+            walk.edge(node, f".{name}", part, value)
 
 
 def _pieces(value: object) -> tuple[str, ...]:
@@ -241,23 +261,37 @@ def _explore_package(walk: Walk, node: Node) -> None:
         name, module = f"{value.__module__}.{value.__qualname__}", value.__module__
     node.own = name.encode()
     walk.package(module)
+    known = attached.registered(node.value) if isinstance(node.value, type) else []
+    for at, part in enumerate(part for part in known if walk.is_user(part)):
+        walk.edge(node, f"registered {at}", part)
 
 
 def _explore_c_function(walk: Walk, node: Node) -> None:
     value: Any = node.value
-    owner = getattr(value, "__self__", None) or getattr(value, "__objclass__", None)
-    module = getattr(value, "__module__", None) or getattr(owner, "__module__", None)
+    bound = getattr(value, "__self__", None)
+    owner = bound if bound is not None else getattr(value, "__objclass__", None)
+    module = getattr(value, "__module__", None) or _module_of(owner)
     name = str(getattr(value, "__qualname__", None) or getattr(value, "__name__", type(value).__name__))
     node.own = f"{type(value).__name__} {module} {name}".encode()
     walk.package(module if isinstance(module, str) else None)
     if isinstance(value, np.ufunc) and "(vectorized)" in name:
-        walk.findings.note(f"{node.names[0]} is a ufunc made from a Python function, which it does not show")
-    bound = getattr(value, "__self__", None)
+        within = list(opaque.code_within(value))
+        for part in within:
+            walk.edge(node, "function", part, value)
+        if not within:
+            walk.findings.note(f"{node.names[0]} is a ufunc made from a Python function, which it does not show")
+    if bound is None and owner is None and isinstance(found := sys.modules.get(str(module)), ModuleType):
+        bound = found  # a function of an extension module that does not say whose it is
     if isinstance(bound, ModuleType):
         if walk.is_user(bound):
             walk.edge(node, "module", bound)
     elif bound is not None:
         walk.edge(node, "__self__", bound, value)
+
+
+def _module_of(owner: object) -> object:
+    """The module of a class, or of an instance's class; instances may answer for any name."""
+    return getattr(owner if isinstance(owner, type | ModuleType) else type(owner), "__module__", None)
 
 
 def _explore_compiled_module(walk: Walk, node: Node) -> None:
@@ -272,15 +306,69 @@ def _explore_compiled_module(walk: Walk, node: Node) -> None:
         walk.findings.note(f"the extension module {node.value.__name__} cannot be read")
 
 
+def _explore_shared_library(walk: Walk, node: Node) -> None:
+    """A library that `ctypes` has loaded counts by its file, a function of it by its name and types too."""
+    value: Any = node.value
+    if isinstance(value, imported("ctypes", "CDLL")):
+        file = str(value._name)
+        node.own = os.path.basename(file).encode()
+        if os.path.isfile(file):
+            with open(file, "rb") as stream:
+                node.own = blake3(stream.read()).digest()
+        return
+    node.own = str(getattr(value, "__name__", "")).encode()
+    walk.edge(node, "types", [getattr(value, name, None) for name in ("restype", "argtypes", "errcheck")])
+    for part in opaque.held_by(value, imported("ctypes", "CDLL")):
+        walk.edge(node, "library", part, value)
+    for part in opaque.code_within(value):
+        walk.edge(node, "function", part, value)
+
+
+def _explore_context_variable(walk: Walk, node: Node) -> None:
+    variable: Any = node.value
+    node.own = b"context variable"
+    value = current(variable)
+    walk.watch.variable(variable, value, f"the context variable {node.names[0]}")
+    walk.edge(node, "value", value, variable)
+
+
+def _explore_code(walk: Walk, node: Node) -> None:
+    """Bare code, by what it does; whoever runs it gives it any of his names."""
+    assert isinstance(node.value, CodeType)
+    node.own = bytecode.normal(node.value) + f"python {sys.version_info[:2]}".encode()
+
+
+def _explore_weak(walk: Walk, node: Node) -> None:
+    """Of what is referred to weakly, code counts; data comes and goes."""
+    value: Any = node.value
+    held: list[tuple[str, object]] = []
+    if isinstance(value, weakref.ref):
+        held = [("", value())]
+    elif isinstance(value, weakref.WeakSet):
+        held = [("", part) for part in value]
+    else:
+        held = [(f"[{key!r}]", part) for key, part in value.items() if isinstance(key, str | int)]
+    node.own = type(value).__qualname__.encode()
+    kinds = ("function", "class", "wrapper", "cached", "generic", "package function")
+    code = [(label, part) for label, part in held if part is not None and walk.classify(walk.unwrapped(part)) in kinds]
+    if len(code) < len(held):
+        walk.findings.note(f"{node.names[0]} ({type(value).__qualname__}) does not count: what it leads to may change")
+    for label, part in sorted(code, key=lambda pair: (pair[0], str(getattr(pair[1], "__qualname__", "")))):
+        walk.edge(node, label or "to", part, value)
+
+
 def _explore_module(walk: Walk, node: Node) -> None:
     node.own = b"module"
     explore_namespace(walk, node, vars(node.value))
 
 
 def _explore_type_form(walk: Walk, node: Node) -> None:
-    reached: list[type] = []
+    reached: list[object] = []
 
-    def write(part: type) -> str:
+    def write(part: object) -> str:
+        if not isinstance(part, type):
+            reached.append(part)
+            return "value"
         if not walk.is_user(part):
             return f"{part.__module__}.{part.__qualname__}"
         reached.append(part)
@@ -316,6 +404,10 @@ EXPLORERS.update(
         "module": _explore_module,
         "type form": _explore_type_form,
         "upstream": _explore_upstream,
+        "shared library": _explore_shared_library,
+        "context variable": _explore_context_variable,
+        "code": _explore_code,
+        "weak": _explore_weak,
         "value": explore_value,
     }
 )
