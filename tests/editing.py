@@ -55,8 +55,6 @@ class Case(NamedTuple):
     places: tuple[str, str] = ("lab:f", "lab:f")
     #: Whether the result differs between the states. A change of code that cannot matter here still runs.
     differs: bool = True
-    #: Part of what has to be warned of, for what cannot be followed.
-    said: str = ""
     #: The user has declared that the change does not count: a hit, though the result would be another.
     declared: bool = False
 

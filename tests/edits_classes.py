@@ -276,7 +276,6 @@ PLAIN = [
         "class H:\n    k = 1\n    def go(self):\n        return self.k\n    def __reduce__(self):\n        raise ValueError('not this way')\nh = H()\ndef f(x):\n    return h.go()",
         "k = 1",
         "k = 2",
-        said="h",
     ),
     runs(
         "__call__ of a class held by an instance",

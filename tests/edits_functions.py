@@ -119,7 +119,7 @@ BODIES = [
     ),
     runs(
         "global rebound by a helper",
-        "K = 1\ndef g():\n    global K\n    K = 5\ndef f(x):\n    return x * 2",
+        "K = 5\ndef g():\n    global K\n    K = 5\ndef f(x):\n    g()\n    return x * 2",
         "x * 2",
         "x * 3",
     ),
@@ -686,4 +686,64 @@ WRAPPERS = [
     ),
 ]
 
-CASES: list[Case] = [*BODIES, *DEFAULTS, *WRAPPERS]
+UNUSED = "T = {'a': 1, 'b': 2}\nclass C:\n    def used(self):\n        return 1\n    def unused(self):\n        return 2\ndef f(x):\n    return C().used() + T['a']"
+
+#: They run again though the result is the same: the reasons stand in the test.
+NEEDLESS = [
+    runs(
+        "the name of a local",
+        "def f(x):\n    a = x\n    return a",
+        "a = x\n    return a",
+        "b = x\n    return b",
+        differs=False,
+    ),
+    runs("another way to compute the same", "def f(x):\n    return x * 2", "x * 2", "x + x", differs=False),
+    runs("a method that is not used", UNUSED, "return 2", "return 3", differs=False),
+    runs("a part of a constant that is not used", UNUSED, "'b': 2", "'b': 3", differs=False),
+    runs("a helper is renamed", "def g(x):\n    return x\ndef f(x):\n    return g(x)", "g(x)", "h(x)", differs=False),
+    runs(
+        "an annotation under a decorator",
+        "def deco(fn):\n    return fn\n@deco\ndef g(x: int):\n    return x\ndef f(x):\n    return g(x)",
+        "x: int",
+        "x: float",
+        differs=False,
+    ),
+    runs(
+        "a docstring where another one is read",
+        "def g():\n    'g'\n    return 1\ndef h():\n    'h'\ndef f(x):\n    return g(), h.__doc__",
+        "'g'",
+        "'gg'",
+        differs=False,
+    ),
+    runs(
+        "a global that globals() was not asked for",
+        "A, B = 1, 2\ndef f(x):\n    return globals()['A']",
+        "A, B = 1, 2",
+        "A, B = 1, 3",
+        differs=False,
+    ),
+    runs(
+        "a branch that is not taken",
+        "def g(x):\n    return x\ndef f(x):\n    return x if x else g(x)",
+        "return x\ndef",
+        "return -x\ndef",
+        differs=False,
+    ),
+    runs(
+        "an exec'd function's local",
+        "exec('def f(x):\\n    a = x\\n    return a')",
+        "a = x\\n    return a",
+        "b = x\\n    return b",
+        differs=False,
+    ),
+    Case(
+        "the function moves, and its body reads __name__",
+        False,
+        {"lab.py": "def f(x):\n    return len(__name__) > 0"},
+        {"other.py": "def f(x):\n    return len(__name__) > 0"},
+        places=("lab:f", "other:f"),
+        differs=False,
+    ),
+]
+
+CASES: list[Case] = [*BODIES, *DEFAULTS, *WRAPPERS, *NEEDLESS]

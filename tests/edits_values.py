@@ -70,7 +70,7 @@ CONTAINERS = [
         "a defaultdict's default",
         "defaultdict(int)",
         "defaultdict(list)",
-        "K['x']",
+        "K.default_factory()",
         head="from collections import defaultdict\n",
     ),
     _constant("keys 1 and True", "{1: 'a'}", "{True: 'a'}"),
@@ -118,11 +118,13 @@ CONTAINERS = [
         "[1]",
         "[2]",
     ),
-    runs(
+    rests(
         "a value of a thread",
         "import threading\nK = threading.local()\nK.v = 1\ndef f(x):\n    return K.v",
         "v = 1",
         "v = 2",
+        differs=True,
+        declared=True,
     ),
     runs(
         "a value beside a lock",
@@ -323,7 +325,6 @@ TEXTS = [
         "import os\nos.environ['PKG'] = '1'\ndef f(x):\n    return os.environ['PKG']",
         "'1'",
         "'2'",
-        said="environment variables",
         differs=True,
         declared=True,
     ),

@@ -32,14 +32,14 @@ def spelled(annotation: object, write: Write) -> str:
     """One annotation as text; the same on every Python."""
     if isinstance(annotation, str):
         return repr(annotation)
+    if isinstance(annotation, typing.NewType):
+        return f"NewType {annotation.__name__} of {spelled(annotation.__supertype__, write)}"
     if isinstance(annotation, types.GenericAlias | types.UnionType) or hasattr(annotation, "__origin__"):
         return _generic(annotation, write)
     if isinstance(annotation, type):
         return write(annotation)
     if isinstance(annotation, list | tuple):
         return f"[{', '.join(spelled(part, write) for part in annotation)}]"
-    if isinstance(annotation, typing.NewType):
-        return f"NewType {annotation.__name__} of {spelled(annotation.__supertype__, write)}"
     if type(annotation) in _PLAIN or type(annotation).__module__ in ("typing", "typing_extensions"):
         return re.sub(_ADDRESS, "", repr(annotation))
     return write(annotation)  # what stands in Annotated

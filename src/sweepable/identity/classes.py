@@ -99,7 +99,8 @@ def _relations(walk: Walk, node: Node, cls: type) -> None:
     for at, known in enumerate(attached.registered(cls)):
         walk.edge(node, f"registered {at}", known)
     if "subclasses" in walk.mode.asks:
-        for at, below in enumerate(type.__subclasses__(cls)):
+        subclasses: list[type] = type.__subclasses__(cls)
+        for at, below in enumerate(subclasses):
             walk.edge(node, f"subclass {at}", below)
 
 

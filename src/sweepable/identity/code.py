@@ -29,7 +29,9 @@ __all__ = ["CodeIdentity", "describe", "home_of", "is_user_code"]
 _KINDS = (classes, functions, wrappers)
 #: So many described objects are remembered; the oldest make room.
 _REMEMBERED = 1024
-_REDUCTIONS = frozenset({"__getattribute__", "__reduce__", "__reduce_ex__", "__getstate__", "__getnewargs__", "__getnewargs_ex__"})
+_REDUCTIONS = frozenset(
+    {"__getattribute__", "__reduce__", "__reduce_ex__", "__getstate__", "__getnewargs__", "__getnewargs_ex__"}
+)
 _BARE_BASES = frozenset({object, abc.ABC, typing.Generic, typing.Protocol})
 
 

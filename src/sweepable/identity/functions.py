@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from types import FunctionType, ModuleType
 from typing import Any
 
-from sweepable.identity import attached, bytecode, origin, references, sources
+from sweepable.identity import attached, bytecode, opaque, origin, references, sources
 from sweepable.identity.annotations import spelled
 from sweepable.identity.graph import Node
 from sweepable.identity.references import Reference, Source
@@ -297,6 +297,7 @@ class Resolver:
                 self._walk.edge(self._node, name, value, holder)
             step = attributes.pop(0)
             name, holder = f"{name}.{step}", namespace
+            self._load_lazily(value, step, namespace)
             if step not in namespace:
                 self._missing(value, step, name, reference.guessed)
                 return
@@ -320,9 +321,12 @@ class Resolver:
 
     def module(self, text: str) -> None:
         """Follow the user's module that a text names, as some code imports modules whose name it computes."""
-        dotted = len(text) < 200 and all(map(str.isidentifier, text.split(".")))
-        if dotted and _is_findable(self._walk, text):
-            self.resolve(Reference(text, (), Source(text, 0, None)))
+        path = text.lstrip(".")
+        source = Source(path, len(text) - len(path), None)
+        dotted = len(text) < 200 and all(map(str.isidentifier, path.split(".")))
+        name = _absolute(source, self._globals) if dotted else None
+        if name is not None and _is_findable(self._walk, name):
+            self.resolve(Reference(text, (), source))
 
     def _namespace(self, value: object, step: str, name: str) -> dict[str, Any] | None:
         """Where the attribute of a user's module, or one set on a function, is bound; None for any other."""
@@ -346,6 +350,9 @@ class Resolver:
                 return
             namespace, name = vars(value), f"{name}.{step}"
             value = namespace[step]
+            for part in opaque.code_in(value):  # registered with the package
+                if _is_users(self._walk, part):
+                    self._walk.edge(self._node, name, part, value)
             if callable(value):  # so that it is seen when it is replaced, or put back, later
                 self._walk.watch.binding(namespace, step, value, f"the global {name}")
                 if _is_users(self._walk, value):
@@ -366,17 +373,39 @@ class Resolver:
             self._walk.edge(self._node, name, submodule, namespace)
             return
         watch.attribute(owner, "__class__", type(owner), f"the class of {name.rpartition('.')[0]}")
-        makers = [("__getattr__", namespace["__getattr__"], namespace)] if "__getattr__" in namespace else []
+        makers: list[tuple[str, Any, Any]] = (
+            [("__getattr__", namespace["__getattr__"], namespace)] if "__getattr__" in namespace else []
+        )
         if not makers:
             watch.lacks(namespace, "__getattr__", f"the global {name}")
         if type(owner) is not ModuleType and self._walk.is_user(type(owner)):
             makers.append(("__class__", type(owner), owner))
+        if isinstance(made := self._computed(owner, step, makers), ModuleType):
+            self._walk.edge(self._node, name, made, namespace)
         for label, maker, holder in makers if not guessed else ():
             if isinstance(holder, dict):
                 watch.binding(holder, label, maker, f"{name}")
             self._walk.edge(self._node, f"{name} ({label})", maker, holder)
         if not makers and not guessed:
             self._walk.absent(self._node, name)
+
+    def _load_lazily(self, value: object, step: str, namespace: dict[str, Any]) -> None:
+        """Import a submodule that a module imports when it is asked for, so that it is bound like any other."""
+        lazy = isinstance(value, ModuleType) and step not in namespace and "__getattr__" in namespace
+        if lazy and _is_findable(self._walk, name := f"{namespace.get('__name__')}.{step}"):
+            load(self._walk, name)
+
+    def _computed(self, owner: object, step: str, makers: Sequence[tuple[str, object, object]]) -> object:
+        """What a module's own ``__getattr__`` makes of a name, if it imports modules whose name it computes."""
+        maker = makers[0][1] if makers else None
+        if not isinstance(maker, FunctionType) or not self._walk.is_user(maker):
+            return None
+        if "imports" not in references.of_code(maker.__code__, _lookup(maker)).asks:
+            return None
+        try:
+            return getattr(owner, step)
+        except Exception:  # the function may well expect that
+            return None
 
     def _place(self, target: Node | None, name: str, holder: object) -> None:
         """Note where a constant is bound, for messages."""
@@ -469,7 +498,7 @@ def _is_findable(walk: Walk, name: str) -> bool:
         return False
     try:
         return name in sys.modules or importlib.util.find_spec(name) is not None
-    except (ImportError, ValueError, AttributeError):
+    except Exception:  # the package itself is imported by this
         return False
 
 

@@ -325,6 +325,11 @@ class Watch:
         if self.checks.first("variable", variable, None):
             self.checks.add(f"current({self.checks.name(variable)}) is {self.checks.name(expected)}", what)
 
+    def stream(self, stream: object, expected: object, what: str) -> None:
+        """A stream in memory has this text, and is at this place of it."""
+        if self.checks.first("stream", stream, None):
+            self.checks.add(f"streamed({self.checks.name(stream)}) == {self.checks.name(expected)}", what)
+
     def empty(self, cell: types.CellType, what: str) -> None:
         """A closure variable is bound to nothing."""
         if self.checks.first("cell", cell, None):
@@ -385,11 +390,11 @@ def _fingerprint(value: object) -> tuple[bytes, list[object]]:
 def parts_of(value: Any) -> Iterator[object]:
     """What an object of any kind visibly holds: its class, content and attributes."""
     yield type(value)
-    if isinstance(value, Mapping):
+    if issubclass(type(value), Mapping):
         for key, part in value.items():
             yield key
             yield part
-    elif isinstance(value, list | tuple):
+    elif issubclass(type(value), list | tuple):
         yield from value
     if not isinstance(value, type | types.ModuleType):
         for key, part in attributes_of(value).items():
@@ -435,6 +440,11 @@ def current(variable: ContextVar[Any]) -> object:
         return None
 
 
+def streamed(stream: Any) -> tuple[object, int] | None:
+    """What a stream in memory holds, and where it is; None when it is closed."""
+    return None if stream.closed else (stream.getvalue(), stream.tell())
+
+
 def attributes_of(value: object) -> dict[str, Any]:
     """The attributes that an instance holds itself, without running code of its class."""
     try:
@@ -446,6 +456,6 @@ def attributes_of(value: object) -> dict[str, Any]:
 
 _HELPERS: dict[str, Any] = {
     "len": len, "all": all, "map": map, "is_": is_, "set": set, "id": id, "type": type, "repr": repr, "held": held,
-    "is_empty": _is_empty, "current": current,
+    "is_empty": _is_empty, "current": current, "streamed": streamed,
     "same_parts": _same_parts,
 }  # fmt: skip

@@ -103,8 +103,18 @@ def _described(walk: Walk, value: Any) -> bytes:
     return walk.described(value)
 
 
+def _distribution(walk: Walk, value: Any) -> bytes:
+    """Encode a distribution of `scipy.stats`; that it draws from numpy's global state is no content of it."""
+    state = value.__getstate__()
+    facts = dict(state) if isinstance(state, dict) else {"constructor": state[0], "_random_state": state[1]}
+    if facts.get("_random_state") is np.random.mtrand._rand:
+        del facts["_random_state"]
+    return named("distribution", walk.described(type(value)) + fields(walk, facts.items()))
+
+
 _TABLE: tuple[tuple[str, tuple[str, ...], Handler], ...] = (
     ("scipy.sparse", ("spmatrix", "sparray"), _sparse),
+    ("scipy.stats", ("rv_continuous", "rv_discrete"), _distribution),
     ("xarray", ("DataArray",), _data_array),
     ("xarray", ("Dataset",), _dataset),
     ("xarray", ("Variable",), _variable),

@@ -1,12 +1,15 @@
-"""What objects of C hold that they do not show: only the garbage collector is told."""
+"""Code within objects that do not show it, or are not looked into otherwise: of C, and of packages."""
 
 from __future__ import annotations
 
 import gc
 import types
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 
+#: Of so many parts of a container code is looked for.
+_MANY = 1000
 _CODE = (types.FunctionType, types.MethodType)
 
 
@@ -23,3 +26,18 @@ def held_by(value: object, kind: type) -> Iterator[Any]:
     """The objects of a kind that an object of C holds."""
     for part in gc.get_referents(value):
         yield from (held for held in (part.values() if type(part) is dict else (part,)) if isinstance(held, kind))
+
+
+def code_in(value: object) -> list[Any]:
+    """The functions, methods and classes in a dict, list or set."""
+    kind, parts = type(value), value
+    if kind is dict:
+        parts = value.values()  # type: ignore[attr-defined]
+    elif kind not in (list, tuple, set):
+        return []
+    found = [part for part in islice(parts, _MANY) if isinstance(part, (*_CODE, type))]  # type: ignore[call-overload]
+    return sorted(found, key=_label) if kind is set else found
+
+
+def _label(part: Any) -> str:
+    return str(getattr(part, "__qualname__", ""))

@@ -234,7 +234,9 @@ class _Reader:
             elif isinstance(node, ast.AnnAssign | ast.AugAssign | ast.NamedExpr | ast.For | ast.comprehension):
                 targets = [node.target]
             value = getattr(node, "iter", None) or getattr(node, "value", None)
-            for part in (part for target in targets for part in ast.walk(target) if isinstance(value, ast.expr)):
+            if not isinstance(value, ast.expr):
+                continue
+            for part in (part for target in targets for part in ast.walk(target)):
                 if isinstance(part, ast.Name):
                     found.setdefault(part.id, []).append(value)
         return found

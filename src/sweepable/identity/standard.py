@@ -155,6 +155,7 @@ _BY_NAME: dict[tuple[str, str], Handler] = {
     ("fractions", "Fraction"): _encode_fraction,
     ("uuid", "UUID"): _encode_uuid,
     ("zoneinfo", "ZoneInfo"): _encode_zone,
+    ("typing", "NewType"): lambda walk, value: walk.described(value),  # by what it is, not where
 }
 
 

@@ -383,9 +383,10 @@ def _explore_in_parts(walk: Walk, node: Node, error: UndigestibleError) -> None:
     if parts is None:
         if walk.is_user(cls := type(node.value)):
             walk.edge(node, f"{node.names[0]}.__class__", cls)
-        for part in opaque.code_within(node.value):
+        for part in (within := list(opaque.code_within(node.value))):
             walk.edge(node, "code", part, node.value)
-        walk.findings.note(f"{node.names[0]} ({error.type_name}) does not count: {error.reason}")
+        what = "counts by the code that it holds alone" if within else "does not count"
+        walk.findings.note(f"{node.names[0]} ({error.type_name}) {what}: {error.reason}")
         node.own = f"undigestible {error.type_name}".encode()
         node.kind, node.summary = "undigestible", error.reason
         return
@@ -397,11 +398,12 @@ def _explore_in_parts(walk: Walk, node: Node, error: UndigestibleError) -> None:
 
 
 def _parts(value: Any) -> Iterable[tuple[str, object]] | None:
-    if isinstance(value, Mapping):
+    kind = type(value)  # never `isinstance`, which may run code of the value's own
+    if issubclass(kind, Mapping):
         return [(f"[{_short(key)}]", part) for key, part in value.items()]
-    if isinstance(value, list | tuple):
+    if issubclass(kind, list | tuple):
         return [(f"[{at}]", part) for at, part in enumerate(value)]
-    if isinstance(value, type | types.ModuleType):
+    if issubclass(kind, type | types.ModuleType):
         return None
     if _is_all_attributes(type(value)):
         found = {slot.__name__: part for slot, part in slots_of(value) if part is not held}

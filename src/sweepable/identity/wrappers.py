@@ -20,7 +20,7 @@ from sweepable.identity import attached, bytecode, opaque, origin
 from sweepable.identity.annotations import is_type_form, spelled
 from sweepable.identity.functions import Resolver, explore_namespace
 from sweepable.identity.graph import Node
-from sweepable.identity.guard import current
+from sweepable.identity.guard import current, streamed
 from sweepable.identity.values import encode_scalar
 from sweepable.identity.walk import CLASSIFIERS, EXPLORERS, Said, Walk, explore_value, is_cached
 from sweepable.imported import imported
@@ -133,9 +133,9 @@ def _classify_wrapper(walk: Walk, value: Any) -> str | None:
     if kind is threading.local and vars(value):
         walk.findings.note("what a thread keeps for itself (threading.local) does not count")
     logs = any(issubclass(kind, imported("logging", name)) for name in _INERT_LOGGING)
-    # A stream in memory is data, if of a kind that has a position.
-    flows = issubclass(kind, io.IOBase) and not issubclass(kind, io.StringIO | io.BytesIO)
-    return "" if logs or flows or issubclass(kind, _INERT) else None
+    if issubclass(kind, io.StringIO | io.BytesIO):
+        return "stream"  # data, with a position
+    return "" if logs or issubclass(kind, (io.IOBase, *_INERT)) else None
 
 
 CLASSIFIERS += [_classify_ours, _classify_code, _classify_wrapper]
@@ -227,6 +227,9 @@ def _explore_package_function(walk: Walk, node: Node) -> None:
         if value is not cell and _is_given(walk, value):
             walk.watch.cell(function, at, value, f"the variable {name} of {function.__qualname__}")
             walk.edge(node, name, value, cell)
+        for part in opaque.code_in(value):
+            if walk.is_user(walk.unwrapped(part)):
+                walk.edge(node, name, part, cell)
 
 
 def _spelling(function: FunctionType) -> bytes:
@@ -332,6 +335,14 @@ def _explore_context_variable(walk: Walk, node: Node) -> None:
     walk.edge(node, "value", value, variable)
 
 
+def _explore_stream(walk: Walk, node: Node) -> None:
+    """A stream in memory, by what it holds and where it is."""
+    content = streamed(node.value)
+    node.own = b"stream"
+    walk.watch.stream(node.value, content, node.names[0])
+    walk.edge(node, "content", content, node.value)
+
+
 def _explore_code(walk: Walk, node: Node) -> None:
     """Bare code, by what it does; whoever runs it gives it any of his names."""
     assert isinstance(node.value, CodeType)
@@ -406,6 +417,7 @@ EXPLORERS.update(
         "upstream": _explore_upstream,
         "shared library": _explore_shared_library,
         "context variable": _explore_context_variable,
+        "stream": _explore_stream,
         "code": _explore_code,
         "weak": _explore_weak,
         "value": explore_value,
