@@ -8,7 +8,7 @@ import sys
 import textwrap
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from running import script_environment, write_files
 
@@ -65,7 +65,7 @@ class Found(NamedTuple):
     hit: bool
     value: str
     truth: str
-    said: tuple[str, ...]
+    said: list[str]
 
 
 def _edited(text: Files, old: str, new: str) -> Files:
@@ -86,28 +86,36 @@ def rests(name: str, text: Files, old: str, new: str, arguments: str = "2", **mo
 
 
 def run_state(folder: Path, cases: Sequence[Case], state: int, *, seed: int, store: Path) -> dict[str, Found]:
-    """Run one state of all cases in one process of its own; a case that fails, fails here."""
-    places: dict[str, tuple[str, str]] = {}
+    """Write one state of all cases and run it in one process of its own; a case that fails, fails here."""
     for number, case in enumerate(cases):
-        package, text = f"case{number:03}", (case.before, case.after)[state]
+        package, text = _package(number), (case.before, case.after)[state]
         files = {"lab.py": text} if isinstance(text, str) else text
         dressed = {
             path.replace("PKG", package): textwrap.dedent(content).replace("PKG", package)
             for path, content in files.items()
         }
         write_files(folder / package, {"__init__.py": "", **dressed})
-        places[package] = (f"{package}.{case.places[state]}", case.arguments)
-    found = _run(folder, places, seed, store)
-    failed = {case.name: found[package]["error"] for case, package in zip(cases, places, strict=True)
-              if "error" in found[package]}  # fmt: skip
-    assert not failed, "\n".join(f"{name}\n{text}" for name, text in failed.items())
-    return {
-        case.name: Found(**{**found[package], "said": tuple(found[package]["said"])})
-        for case, package in zip(cases, places, strict=True)
+    return run_written(folder, cases, state, seed=seed, store=store)
+
+
+def run_written(folder: Path, cases: Sequence[Case], state: int, *, seed: int, store: Path) -> dict[str, Found]:
+    """Run a state that is written already."""
+    packages = [_package(number) for number in range(len(cases))]
+    places = {
+        package: (f"{package}.{case.places[state]}", case.arguments)
+        for package, case in zip(packages, cases, strict=True)
     }
+    found = dict(zip((case.name for case in cases), _run(folder, places, seed, store).values(), strict=True))
+    failed = [f"{name}\n{known['error']}" for name, known in found.items() if "error" in known]
+    assert not failed, "\n".join(failed)
+    return {name: Found(**known) for name, known in found.items()}
 
 
-def _run(folder: Path, places: Mapping[str, tuple[str, str]], seed: int, store: Path) -> dict[str, dict[str, object]]:
+def _package(number: int) -> str:
+    return f"case{number:03}"
+
+
+def _run(folder: Path, places: Mapping[str, tuple[str, str]], seed: int, store: Path) -> dict[str, dict[str, Any]]:
     write_files(folder, {"cases.json": json.dumps(places), "runner.py": RUNNER})
     done = subprocess.run(
         [sys.executable, "runner.py"],
@@ -118,5 +126,5 @@ def _run(folder: Path, places: Mapping[str, tuple[str, str]], seed: int, store: 
         timeout=300,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    found: dict[str, dict[str, object]] = json.loads((folder / "found.json").read_text())
+    found: dict[str, dict[str, Any]] = json.loads((folder / "found.json").read_text())
     return found

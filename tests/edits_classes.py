@@ -217,7 +217,7 @@ PLAIN = [
         "('l', 'k')",
     ),
     runs(
-        "an operator",
+        "an operator of a class",
         "class A:\n    def __add__(self, o):\n        return o + 1\ndef f(x):\n    return A() + x",
         "o + 1",
         "o + 2",
