@@ -37,6 +37,7 @@ BODIES = [
     rests("moved lines", PLAIN, "K = 3", "\n\n\nimport os\n\ndef unrelated():\n    pass\n\nK = 3"),
     rests("a default that the call gives", PLAIN, "y=1", "y=7", "2, 1"),
     runs("a default that the call does not give", PLAIN, "y=1", "y=7"),
+    rests("parentheses of del", "def f(x):\n    a, b = 1, 2\n    del (a, b)\n    return x", "del (a, b)", "del a, b"),
     rests("text joined", "def f(x):\n    return 'a' 'b' + f'{x}' 'c'", "'a' 'b'", '"ab"'),
     runs("the format within a format", "def f(x):\n    n = 3\n    return f'{x:>{n + 2}.1f}'", "n + 2", "n + 3"),
     runs("a conversion in an f-string", "def f(x):\n    return f'{str(x)!r}'", "!r", "!s"),

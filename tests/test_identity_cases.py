@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import shutil
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -18,7 +19,10 @@ import edits_values
 from editing import Case, Found, run_state, run_written
 from edits_layout import UGLY
 
-CASES = [*edits_functions.CASES, *edits_classes.CASES, *edits_modules.CASES, *edits_values.CASES]
+CASES = [
+    *(*edits_functions.CASES, *edits_classes.CASES, *edits_modules.CASES, *edits_values.CASES),
+    Case("ugly", True, UGLY, UGLY, differs=False),
+]
 
 #: What runs again though the result is the same, and why.
 NEEDLESS = {
@@ -127,11 +131,10 @@ def test_black_over_a_whole_project(states: States, tmp_path: Path) -> None:
     """A formatter run over every file makes nothing run again."""
     if importlib.util.find_spec("black") is None:
         pytest.skip("black is not installed: pip install 'sweepable[test]'")
-    cases = [*CASES, Case("ugly", True, UGLY, UGLY)]
-    ugly, store = tmp_path / f"case{len(CASES):03}/lab.py", states.folder / "store"
-    assert run_state(tmp_path, cases, 0, seed=4, store=store)["ugly"].hit is False
+    shutil.copytree(states.folder / "c", tmp_path / "c")
+    ugly = tmp_path / f"c/case{[case.name for case in CASES].index('ugly'):03}/lab.py"
     before = ugly.read_text()
-    subprocess.run([sys.executable, "-m", "black", "-q", ".", "--line-length=60"], cwd=tmp_path, check=True)
+    subprocess.run([sys.executable, "-m", "black", "-q", ".", "--line-length=60"], cwd=tmp_path / "c", check=True)
     assert ugly.read_text() != before
-    found = run_written(tmp_path, cases, 0, seed=5, store=store)
+    found = run_written(tmp_path / "c", CASES, 0, seed=4, store=states.folder / "store")
     assert [name for name, known in found.items() if not known.hit or known.value != known.truth] == []

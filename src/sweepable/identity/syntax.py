@@ -164,6 +164,14 @@ class Form:
             for name, value in ast.iter_fields(node)
         ]
 
+    def _deletion(self, node: ast.AST) -> list[tuple[str, object]]:
+        """``del (a, b)`` is ``del a, b``."""
+        assert isinstance(node, ast.Delete)
+        targets = list(node.targets)
+        while any(isinstance(target, ast.Tuple | ast.List) for target in targets):
+            targets = [part for target in targets for part in getattr(target, "elts", [target])]
+        return [("targets", targets)]
+
     def _string(self, node: ast.AST) -> list[tuple[str, object]]:
         assert isinstance(node, ast.JoinedStr)
         return [("values", _merged(node.values))]
@@ -182,6 +190,7 @@ _SPECIAL: dict[type[ast.AST], Callable[[Form, ast.AST], list[tuple[str, object]]
     ast.Lambda: Form._lambda,
     ast.AnnAssign: Form._assignment,
     ast.ClassDef: Form._class,
+    ast.Delete: Form._deletion,
     ast.JoinedStr: Form._string,
     ast.FormattedValue: Form._formatted,
     ast.match_case: Form._block,
