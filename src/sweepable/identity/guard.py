@@ -22,6 +22,8 @@ _SMALL = 64 * 1024
 _SLOW = 1e-3
 #: Lists up to this length are compared part by part.
 _FEW = 8
+#: Paths longer than this are cut short.
+_LONG = 200
 #: So many checks make one generated statement.
 _STATEMENT = 100
 
@@ -146,15 +148,15 @@ class Contents:
                 continue
             self._watched.add(id(part))
             self.checks.name(part)  # kept, so that its id stays its own
-            stack.extend(self._parts(part, path))
+            stack.extend(self._parts(part, path if len(path) < _LONG else f"{path[: _LONG // 2]}…"))
 
     def _parts(self, value: Any, what: str) -> Iterable[tuple[object, str]]:
         """Check what a value holds; return what has to be watched within it."""
         kind = type(value)
-        if kind is frozenset or (issubclass(kind, tuple) and is_frozen(value)):
+        if kind in (tuple, frozenset):  # first, as asking whether it is frozen asks all that is in it
+            return [(part, what) for part in value if type(part) not in _LEAVES]
+        if issubclass(kind, tuple) and is_frozen(value):
             return [(part, what) for part in kind.__iter__(value) if type(part) not in _LEAVES]
-        if kind is tuple:
-            return [(part, what) for part in value]
         if kind in (list, deque):
             return self._sequence(value, what)
         if kind in (dict, OrderedDict, defaultdict):

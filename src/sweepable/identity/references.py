@@ -266,6 +266,9 @@ class _Reader:
             attributes.append(part.attr)
             part = part.value
             met.append(id(part))
+        if isinstance(part, ast.Call) and self._known(part.func) in _IMPORTERS and part.args:
+            if self._imported_by_call(part, tuple(reversed(attributes))):
+                self._done.update(met)
         if not isinstance(part, ast.Name) or id(part) in self._done:
             return
         self._done.update(met)
@@ -313,22 +316,23 @@ class _Reader:
         elif name in _IMPORTERS:
             self._imported_by_call(node)
 
-    def _imported_by_call(self, node: ast.Call) -> None:
-        """A module that is imported by a call."""
+    def _imported_by_call(self, node: ast.Call, attributes: tuple[str, ...] = ()) -> bool:
+        """A module that is imported by a call, if its name is written there, and what is taken from it."""
         given = {keyword.arg: keyword.value for keyword in node.keywords}
         name = node.args[0] if node.args else given.get("name")
         package = node.args[1] if len(node.args) > 1 else given.get("package")
         if not (isinstance(name, ast.Constant) and isinstance(name.value, str)):
             self._result.asks.add("imports")
-            if not (isinstance(name, ast.Name) and isinstance(self._look(name.id), str)):
+            if not attributes and not (isinstance(name, ast.Name) and isinstance(self._look(name.id), str)):
                 self._result.notes.append("imports a module whose name it computes")
-            return
+            return False
         text = name.value.lstrip(".")
         level = len(name.value) - len(text)
         if level and isinstance(package, ast.Constant) and isinstance(package.value, str):
             around = package.value.split(".")[: 1 - level or None]
             text, level = ".".join([*around, *filter(None, [text])]), 0
-        self._result.add(Reference(text, (), Source(text, level, None)))
+        self._result.add(Reference(text, attributes, Source(text, level, None)))
+        return True
 
     def _module_asked_for(self, node: ast.Subscript) -> None:
         """``sys.modules["lab"]``."""

@@ -98,7 +98,7 @@ class Encoder:
         try:
             return self._compound(value)
         except RecursionError:
-            raise UndigestibleError(path, type_name(value), "it is nested too deeply") from None
+            raise UndigestibleError(path, type_name(value), TOO_DEEP) from None
         finally:
             self._path, self._trail, self._depths, self._open, self._low, self._repeats = outer
 
@@ -227,6 +227,8 @@ class Encoder:
         return handler
 
 
+#: The reason of a refusal, by which it is known.
+TOO_DEEP = "it is nested too deeply"
 #: Types whose part is short but slow to make.
 _SLOW: set[type] = {np.ndarray, np.memmap, bytes, bytearray}
 

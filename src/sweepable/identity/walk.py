@@ -13,7 +13,7 @@ from sweepable.errors import UndigestibleError
 from sweepable.identity import graph, opaque, origin
 from sweepable.identity.graph import Node
 from sweepable.identity.guard import Watch, attributes_of, held, slots_of
-from sweepable.identity.values import Encoder, encode_scalar
+from sweepable.identity.values import TOO_DEEP, Encoder, encode_scalar
 
 
 class Options(NamedTuple):
@@ -156,6 +156,8 @@ class Walk:
         self.calls: list[object] = []
         #: Nodes that code finds in its modules, which nobody gave it.
         self.of_modules: set[Node] = set()
+        #: Values that are nested too deeply to be digested as a whole, for so many levels more.
+        self.deep: dict[Node, int] = {}
         self._by_value: dict[object, Node] = {}
         self._kept: list[object] = []
         self._pending: list[Node] = []
@@ -347,6 +349,9 @@ def explore_value(walk: Walk, node: Node) -> None:
         _set_content(node, lambda describe: scalar, scalar)
         return
     walk.watch.content(value, name)
+    if (levels := walk.deep.get(node, 0)) and (parts := _parts(value)):
+        _explore_parts(walk, node, parts, levels - 1)
+        return
     try:
         encoder = Encoder(Meeting(walk, node))
         encoded = encoder.encode(value, name)
@@ -382,7 +387,7 @@ def _explore_in_parts(walk: Walk, node: Node, error: UndigestibleError) -> None:
     parts = _parts(node.value)
     if parts is None:
         if walk.is_user(cls := type(node.value)):
-            walk.edge(node, f"{node.names[0]}.__class__", cls)
+            walk.edge(node, "__class__", cls)
         for part in (within := list(opaque.code_within(node.value))):
             walk.edge(node, "code", part, node.value)
         what = "counts by the code that it holds alone" if within else "does not count"
@@ -390,11 +395,19 @@ def _explore_in_parts(walk: Walk, node: Node, error: UndigestibleError) -> None:
         node.own = f"undigestible {error.type_name}".encode()
         node.kind, node.summary = "undigestible", error.reason
         return
-    node.kind, node.own = "parts", f"parts of {error.type_name}".encode()
-    cls = type(node.value)
-    walk.edge(node, f"{node.names[0]}.__class__", cls)
+    _explore_parts(walk, node, parts, _LEVELS if error.reason == TOO_DEEP else 0)
+
+
+def _explore_parts(walk: Walk, node: Node, parts: Iterable[tuple[str, object]], levels: int) -> None:
+    """Parts of a value as nodes of their own; for so many levels below it is known that they are too deep as well."""
+    cls, path = type(node.value), node.names[0]
+    node.kind, node.own = "parts", b"parts"
+    walk.edge(node, "__class__", cls, spoken=f"{path}.__class__")
+    path = path if len(path) < _LONG else f"{path[: _LONG // 2]}…"
     for label, part in parts:
-        walk.edge(node, f"{node.names[0]}{label}", part, node.value)
+        target = walk.edge(node, label, part, node.value, spoken=f"{path}{label}")
+        if target is not None and levels:
+            walk.deep.setdefault(target, levels)
 
 
 def _parts(value: Any) -> Iterable[tuple[str, object]] | None:
@@ -418,6 +431,10 @@ def _is_all_attributes(cls: type) -> bool:
     return all(base.__flags__ & written_in_python or base in _BARE for base in cls.__mro__)
 
 
+#: Of a value that is nested too deeply, so many levels are not tried again.
+_LEVELS = 150
+#: Paths longer than this are cut short.
+_LONG = 200
 _BARE = (object, types.SimpleNamespace)
 
 
