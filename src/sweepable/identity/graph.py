@@ -145,8 +145,9 @@ def _groups(nodes: list[Node]) -> Iterator[list[Node]]:
 
 
 def _closed(node: Node, open_nodes: list[Node], is_open: set[Node]) -> list[Node]:
-    at = open_nodes.index(node)
-    group = open_nodes[at:]
-    del open_nodes[at:]
+    group: list[Node] = []
+    while not group or group[-1] is not node:
+        group.append(open_nodes.pop())
+    group.reverse()
     is_open.difference_update(group)
     return group

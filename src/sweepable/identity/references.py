@@ -266,7 +266,7 @@ class _Reader:
             attributes.append(part.attr)
             part = part.value
             met.append(id(part))
-        if isinstance(part, ast.Call) and self._known(part.func) in _IMPORTERS and part.args:
+        if isinstance(part, ast.Call) and self._known(part.func) == "import_module" and part.args:
             if self._imported_by_call(part, tuple(reversed(attributes))):
                 self._done.update(met)
         if not isinstance(part, ast.Name) or id(part) in self._done:

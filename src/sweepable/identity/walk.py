@@ -259,6 +259,8 @@ class Walk:
 
     def classify(self, value: object) -> str:
         """What kind of node a value is; empty for what is never part of an identity."""
+        if type(value) in _DATA:
+            return "value"
         for classify in CLASSIFIERS:
             kind = classify(self, value)
             if kind is not None:
@@ -456,6 +458,8 @@ def summary(value: object) -> str:
 _SHOW = reprlib.Repr()
 _SHOW.maxstring = _SHOW.maxother = 60
 _PLAIN = frozenset({bool, int, float, complex, str, bytes, type(None)})
+#: Never anything but values.
+_DATA = _PLAIN | {list, tuple, dict, set, frozenset, range, slice, np.ndarray}
 
 EXPLORERS["value"] = explore_value
 EXPLORERS["absent"] = lambda walk, node: None
