@@ -22,7 +22,7 @@ from sweepable.identity.code import CodeIdentity, describe, home_of
 from sweepable.identity.key import KeyMaker, pinned_version
 from sweepable.identity.values import Encoder
 from sweepable.identity.walk import Said
-from sweepable.model import CodeVersion, FunctionFacts
+from sweepable.model import PIN, CodeNode, CodeVersion, FunctionFacts
 from sweepable.names import Own, Place, Step, ambiguous, did_you_mean, resolve, unknown
 from sweepable.outputs import Declaration, short
 from sweepable.registry import WRAPPED, callee_by_name, found_in, register
@@ -362,7 +362,8 @@ def _pin(callee: Callee, label: str) -> CodeVersion:
     except UndigestibleError as error:
         error.function = callee.name
         raise
-    return CodeVersion(pinned_version(label, callee.facts.home, values), "")
+    digest = pinned_version(label, callee.facts.home, values)
+    return CodeVersion(digest, "", (CodeNode((callee.name,), PIN, digest, "", label, ""),))
 
 
 def _is_full(cell: Any) -> bool:

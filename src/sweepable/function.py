@@ -14,7 +14,7 @@ from sweepable.callee import Callee
 from sweepable.coroutines import value_of_async
 from sweepable.errors import NoCallFound, SpaceError
 from sweepable.model import CodeVersion
-from sweepable.query import Query, Selection, Source
+from sweepable.query import Query, Source, query_at
 from sweepable.record import Record
 from sweepable.registry import WRAPPED, callee_by_name, found_in
 from sweepable.serving import peek, record_of, value_of
@@ -157,13 +157,18 @@ class CachedFunction(Generic[P, R]):
 
         Parameters
         ----------
-        version : {None, "any"}
-            None: those whose code, and the code of everything upstream, is as it is now. ``"any"``: all.
+        version : str, optional
+            None: those whose code, and the code of everything upstream, is as it is now. ``"any"``: all. Else those
+            of one version, whatever the code upstream was: a number (``"v3"``), a label, or the first digits of a
+            digest; see `versions`.
+
+        Raises
+        ------
+        UnknownName
+            There is no such version.
         """
-        if version not in (None, "any"):
-            raise ValueError(f"version may be None or 'any', got {version!r}")
         source = Source(current_store(self.callee.options.store), self.callee.name, self.callee)
-        return Query(source, Selection(scope="any" if version == "any" else "current"))
+        return query_at(source, version)
 
     def filter(self, /, **lookups: Any) -> Query:
         """The stored calls to which all look-ups apply; see `Query.filter`."""

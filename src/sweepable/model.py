@@ -15,6 +15,10 @@ Status = Literal["done", "tainted", "failed", "killed", "unkept"]
 Role = Literal["argument", "nested", "depends_on"]
 
 
+#: The kind of the one node of a version that its author has pinned by hand; its summary is what the author wrote.
+PIN = "pin"
+
+
 class CodeNode(NamedTuple):
     """One function, class or value that a version of code reaches."""
 

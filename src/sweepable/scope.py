@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import NamedTuple, NoReturn
 
 from sweepable.callee import Callee
-from sweepable.errors import StaleResults
+from sweepable.errors import AmbiguousName, StaleResults, UnknownName
+from sweepable.names import did_you_mean
 from sweepable.notices import first, warn
 from sweepable.registry import known
-from sweepable.store.store import Store, StoredFunction
+from sweepable.store.store import Store, StoredFunction, StoredVersion
 
 _UPSTREAM = (
     "WITH RECURSIVE above(id) AS (VALUES (?) UNION "
@@ -28,15 +29,17 @@ class Scope(NamedTuple):
 
     #: Function -> its versions that count; for the function itself and what is upstream of it in any stored call.
     versions: dict[int, tuple[int, ...]]
-    #: The sets of ancestor versions in which every one counts.
-    ancestries: tuple[int, ...]
-    #: The code that counts, by digest, whether or not any of it has run.
+    #: The sets of ancestor versions in which every one counts; None where code upstream may be any.
+    ancestries: tuple[int, ...] | None
+    #: The code that counts, by digest, whether or not any of it has run; empty where it was asked for by name.
     code: frozenset[str]
 
     def sql(self, function: int) -> str:
         """The condition on a row ``c`` of ``_calls``."""
-        versions = ", ".join(map(str, self.versions[function]))
-        return f"c.version IN ({versions}) AND c.ancestry IN ({', '.join(map(str, self.ancestries))})"
+        versions = f"c.version IN ({', '.join(map(str, self.versions[function]))})"
+        if self.ancestries is None:
+            return versions
+        return f"{versions} AND c.ancestry IN ({', '.join(map(str, self.ancestries))})"
 
 
 def scope_of(store: Store, function: StoredFunction, callee: Callee | None) -> Scope:
@@ -62,6 +65,51 @@ def scope_of(store: Store, function: StoredFunction, callee: Callee | None) -> S
     sets = store.ancestries().items()
     ancestries = (0, *(number for number, found in sets if counting.issuperset(found)))
     return Scope(versions, ancestries, frozenset(code))
+
+
+def scope_at(store: Store, function: StoredFunction, wanted: str) -> Scope:
+    """The versions of a function that are called `wanted`, whatever the code upstream was."""
+    return Scope({function.id: tuple(version.id for version in named(store, function, wanted))}, None, frozenset())
+
+
+def named(store: Store, function: StoredFunction, wanted: str) -> list[StoredVersion]:
+    """The versions of a function that go by a name: ``v3``, a label, what ``version=`` said, or a digest's beginning.
+
+    What ``version=`` said may stand for several: one for each set of values that a factory gave the function.
+
+    Raises
+    ------
+    UnknownName, AmbiguousName
+        No version, or more than one thing, goes by this name.
+    """
+    versions, digits = store.versions(function.id), wanted.lower()
+    ways = [
+        [version for version in versions if version.name == wanted or version.label == wanted],
+        [version for version in versions if version.pin == wanted],
+    ]
+    found = [way for way in ways if way]
+    if not found and len(wanted) >= SHORTEST_DIGEST:
+        found = [[version] for version in versions if version.digest.startswith(digits)]
+    if not found:
+        _refuse_unknown(function, versions, wanted)
+    if any(set(way) != set(found[0]) for way in found):
+        both = ", ".join(f"{version.name} ({version.digest[:8]})" for way in found for version in way)
+        raise AmbiguousName(
+            f"{function.name}: {wanted!r} is the name of several versions: {both}; write a longer digest"
+        )
+    return found[0]
+
+
+#: So many digits of a digest tell a version; fewer might be a misspelled number.
+SHORTEST_DIGEST = 6
+
+
+def _refuse_unknown(function: StoredFunction, versions: list[StoredVersion], wanted: str) -> NoReturn:
+    called = [name for version in versions for name in (version.name, version.label, version.pin) if name]
+    raise UnknownName(
+        f"{function.name} has no version {wanted!r}{did_you_mean(wanted, [*dict.fromkeys(called), 'any'])}, or the "
+        f"first {SHORTEST_DIGEST} digits of a digest; {function.identifier}.versions() lists them"
+    )
 
 
 def _declared(callee: Callee | None) -> dict[str, list[Callee]]:
