@@ -89,12 +89,13 @@ class Query:
 
     def _wanted(self, excluded: bool, version: object) -> str:
         """Which code `version=` asks for."""
-        if excluded and version != "any":
+        checked = _checked_version(self._source.name, version)
+        if excluded and checked != "any":
             raise ValueError(
                 f"{self._source.name}: exclude(version={_short(version)}): version= says which code is looked at; give "
                 "it to filter or select, or exclude by digest: exclude(info__version=...)"
             )
-        return _checked_version(self._source.name, version)
+        return checked
 
     def order_by(self, *names: str) -> Query:
         """In the order of these parameters or outputs; ``-name`` for descending. NaN and None come last."""

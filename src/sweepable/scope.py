@@ -93,10 +93,8 @@ def named(store: Store, function: StoredFunction, wanted: str) -> list[StoredVer
     if not found:
         _refuse_unknown(function, versions, wanted)
     if any(set(way) != set(found[0]) for way in found):
-        both = ", ".join(f"{version.name} ({version.digest[:8]})" for way in found for version in way)
-        raise AmbiguousName(
-            f"{function.name}: {wanted!r} is the name of several versions: {both}; write a longer digest"
-        )
+        several = ", ".join(f"{version.name} ({version.digest[:12]})" for way in found for version in way)
+        raise AmbiguousName(f"{function.name}: several versions go by {wanted!r}: {several}; write one by its digest")
     return found[0]
 
 

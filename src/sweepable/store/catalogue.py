@@ -15,8 +15,9 @@ from sweepable.store.connections import Connections, uri
 
 #: A pinned version has a manifest of one node, which says so; the byte code of any other is known.
 _VERSIONS = f"""
-SELECT id, digest, created, label, CASE WHEN fingerprint = '' AND json_valid(manifest)
-THEN CASE json_extract(manifest, '$[0].kind') WHEN '{PIN}' THEN json_extract(manifest, '$[0].summary') END END FROM _versions WHERE function = ? ORDER BY id
+SELECT id, digest, created, label, CASE WHEN fingerprint = '' AND json_valid(manifest) THEN
+CASE json_extract(manifest, '$[0].kind') WHEN '{PIN}' THEN json_extract(manifest, '$[0].summary') END END
+FROM _versions WHERE function = ? ORDER BY id
 """
 
 
@@ -162,12 +163,10 @@ class Catalogue:
         try:
             ((digest, fingerprint, *texts),) = self._rows(query, version_id)
             manifest, packages, untracked = map(json.loads, texts)
-            nodes = [
-                CodeNode(**node)._replace(names=tuple(node["names"]), edges=tuple(node["edges"])) for node in manifest
-            ]
+            nodes = tuple(map(_node, manifest))
+            return CodeVersion(digest, fingerprint, nodes, tuple(packages), tuple(untracked))
         except (ValueError, TypeError, KeyError) as error:
-            raise DamagedError(f"version {version_id} of the store has a damaged manifest: {error}") from error
-        return CodeVersion(digest, fingerprint, tuple(nodes), tuple(packages), tuple(untracked))
+            raise DamagedError(f"the manifest of version {version_id} is damaged: {error}") from error
 
     def done_counts(self, function_id: int) -> dict[int, int]:
         """How many calls are done under each version of a function, by the version's id."""
@@ -207,3 +206,7 @@ class Catalogue:
 
         self._connections.handle()  # which makes the index where there is none
         return sqlite_utils.Database(sqlite3.connect(f"{uri(self._connections.index)}?mode=ro", uri=True))
+
+
+def _node(kept: dict[str, Any]) -> CodeNode:
+    return CodeNode(**{**kept, "names": tuple(kept["names"]), "edges": tuple(kept["edges"])})
