@@ -20,10 +20,10 @@ PACKAGE = ROOT / "src" / "sweepable"
 #: From the ground up; an import goes to a lower line, or stays within its own package.
 LAYERS = (
     ("model", "errors"),
-    ("outputs", "names", "environment", "imported", "notices", "cacheable", "spaces"),
+    ("outputs", "names", "environment", "imported", "notices", "cacheable", "rendering", "spaces"),
     ("identity",),
     ("store",),
-    ("lineage",),
+    ("lineage", "changes", "contrast"),
     ("record",),
     ("upstream",),
     ("registry",),
@@ -36,7 +36,8 @@ LAYERS = (
     ("call",),
     ("runs",),
     ("serving",),
-    ("coroutines", "explain", "executors"),
+    ("coroutines", "nearest", "explanation", "executors"),
+    ("explain",),
     ("dispatch",),
     ("sweeps",),
     ("function",),

@@ -41,7 +41,7 @@ def test_a_changed_constant_is_named_with_both_values(lab: Any) -> None:
     simulate()
     lab.K = 4
     text = str(simulate.explain())
-    assert "calls stored under other code: 1" in text and "K (" in text and "): 3 -> 4" in text
+    assert "ran on" in text and "under other code, v1" in text and "K (" in text and "): 3 -> 4" in text
     lab.K = 3
     assert simulate.explain().hit
 

@@ -26,7 +26,7 @@ from sweepable.upstream import Upstream
 if TYPE_CHECKING:
     from concurrent.futures import Executor
 
-    from sweepable.explain import Explanation
+    from sweepable.explanation import Explanation
 
 P = ParamSpec("P")
 R = TypeVar("R")

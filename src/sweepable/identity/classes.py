@@ -56,7 +56,8 @@ def explore_class(walk: Walk, node: Node) -> None:
     cls = node.value
     assert isinstance(cls, type)
     label = cls.__qualname__
-    node.own, node.summary = b"class", f"class {label}"
+    bases = ", ".join(base.__qualname__ for base in cls.__bases__ if base is not object)
+    node.own, node.summary = b"class", f"class {label}({bases})" if bases else f"class {label}"
     walk.watch.entries(cls, f"the class {label}")
     walk.watch.attribute(cls, "__bases__", cls.__bases__, f"the bases of {label}")
     if type(cls) is not type:
