@@ -185,15 +185,15 @@ def _numbers(path: str, asked: Any, stored: Any) -> ParameterDifference:
         by = float(abs(_plain(asked) - _plain(stored)))
     except OverflowError:
         by = math.inf
-    if type(asked) is not type(stored):
-        note = "equal, but of another type" if asked == stored else "of another type"
-        return ParameterDifference(path, _typed(asked), _typed(stored), note, by)
-    if asked == stored:
-        note = "equal, but for the sign of zero" if asked == 0 else ""
-        return ParameterDifference(path, _shown(asked), _shown(stored), note, by)
-    note = f"differs by {by:.2g}" if math.isfinite(by) else ""
-    if isinstance(asked, (float, np.floating)) and by <= ROUNDING * max(abs(float(asked)), abs(float(stored))):
+    note = f"differs by {by:.2g}" if by and math.isfinite(by) else ""
+    is_float = isinstance(asked, (float, np.floating)) or isinstance(stored, (float, np.floating))
+    if note and is_float and by <= ROUNDING * max(abs(float(asked)), abs(float(stored))):
         note += ", rounding?"
+    if type(asked) is not type(stored):
+        note = f"of another type, and {note}" if note else "equal, but of another type"
+        return ParameterDifference(path, _typed(asked), _typed(stored), note, by)
+    if asked == stored == 0:
+        note = "equal, but for the sign of zero"
     return ParameterDifference(path, _shown(asked), _shown(stored), note, by)
 
 

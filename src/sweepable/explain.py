@@ -20,6 +20,8 @@ from sweepable.store.store import Store, StoredFunction, StoredVersion
 
 #: What the code as it is now is called in a difference.
 NOW = "now"
+#: Said of an upstream call whose code shares what has changed, which is shown already.
+LIKEWISE = "its code has changed likewise"
 #: Upstream of upstream: further up, all that is said is that the calls are others.
 _DEEPEST = 20
 _NEWEST = (
@@ -236,7 +238,7 @@ class Comparison:
             keys = asked.announced.get(name), stored.announced.get(name)
             if keys[0] != keys[1]:
                 found = self._upstream(asked, stored, name, keys, depth)
-                if found.differences or found.note or not all(keys):
+                if found.note != LIKEWISE:  # the code of the function itself reaches it, too
                     yield found
 
     def _code(self, asked: Side, stored: Side) -> Iterator[CodeDifference]:
@@ -276,7 +278,9 @@ class Comparison:
         if pair in self._met or depth >= _DEEPEST:
             return UpstreamDifference(name, *titles, note="as above" if pair in self._met else "")
         self._met.add(pair)
-        return UpstreamDifference(name, *titles, tuple(self.differences(ours, theirs, depth + 1)))
+        found = tuple(self.differences(ours, theirs, depth + 1))
+        is_told = not found and ours.version()[0] != theirs.version()[0]
+        return UpstreamDifference(name, *titles, found, LIKEWISE if is_told else "")
 
 
 def _is_upstream(side: Side, name: str) -> bool:

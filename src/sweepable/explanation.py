@@ -73,7 +73,11 @@ class UpstreamDifference:
         """For people."""
         note = f", {self.note}" if self.note else ""
         if not self.differences:
-            yield Line(f"{self.name}, upstream: {self.asked or 'none'}, stored {self.stored or 'none'}{note}")
+            same = self.asked == self.stored
+            stored = "another call of that text" if same and not note else self.stored or "none"
+            yield Line(
+                f"{self.name}, upstream: {self.asked or 'none'}{'' if same and note else f', stored {stored}'}{note}"
+            )
             return
         yield Line(f"{self.name}, upstream, is another call of {self.asked.partition('(')[0]}{note}:")
         for difference in self.differences:
@@ -112,10 +116,11 @@ class NearestCall:
         """For people, with a heading."""
         if self.has_same_arguments():
             yield Line(f"the same call ran {self.ran.when()} under other code, {self.ran.version}; since then:")
-        elif self.same_code:
-            yield Line(f"nearest stored call under this code, with other arguments, ran {self.ran.when()}:")
         else:
-            yield Line(f"nearest stored call ran {self.ran.when()} under other code, {self.ran.version}:")
+            code = "this code" if self.same_code else f"other code, {self.ran.version}"
+            own = any(isinstance(difference, ParameterDifference) for difference in self.differences)
+            what = "arguments" if own else "calls upstream"
+            yield Line(f"nearest stored call under {code}, with other {what}, ran {self.ran.when()}:")
         yield from (line.deeper() for line in self.difference_lines())
 
     def difference_lines(self) -> Iterator[Line]:

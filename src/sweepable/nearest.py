@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import contextlib
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from sweepable.call import Call
@@ -17,7 +18,7 @@ _MOST_PARAMETERS = 200
 #: So many rows that look nearest are read, and compared by their digests.
 _CANDIDATES = 8
 #: So many of the calls that are nearest to an upstream call are preferred.
-_UPSTREAM = 16
+_UPSTREAM = 6
 
 
 class Found(NamedTuple):
@@ -28,12 +29,23 @@ class Found(NamedTuple):
     differing: int
 
 
+class Values(list[Cell]):
+    """The values of a statement; a text may refer to one more than once."""
+
+    def mark(self, value: Cell) -> str:
+        """Add a value, and return what stands for it."""
+        self.append(value)
+        return f"?{len(self)}"
+
+
 class Sums(NamedTuple):
     """How far a row ``t`` is, as SQL: the number of parameters that differ, and a measure of by how much."""
 
     differing: str
     far: str
-    values: tuple[list[Cell], list[Cell]]
+    values: Values
+    #: How many of the values `differing` takes, which come first.
+    counting: int
 
 
 class Nearest:
@@ -76,17 +88,27 @@ class Nearest:
         """The ids of the calls that look nearest by their cells, the nearest first, of equal ones the newest."""
         if not versions:
             return []
-        differing, far, (counting, measuring) = self._sums
-        only = f" AND ({differing}) = 0" if same else ""
+        differing, far, values, counting = self._sums
+        if same:
+            found = self._rows(versions, f"AND {differing} = 0 ORDER BY c.id DESC LIMIT {most}", values[:counting])
+            return [number for number, _ in found]
+        # How far a row is costs more than whether it differs, so of rows that differ in much it is asked only where
+        # there are no others.
+        near = f"CASE WHEN {differing} <= 1 THEN {far} END"
+        found = self._rows(versions, f"ORDER BY {differing}, {near}, c.id DESC LIMIT {most}", values)
+        if found and found[0][1] > 1:
+            only = f"AND {differing} = {found[0][1]}"
+            found = self._rows(versions, f"{only} ORDER BY {far}, c.id DESC LIMIT {most}", values)
+        return [number for number, _ in found]
+
+    def _rows(self, versions: Sequence[int], which: str, values: Sequence[Cell]) -> list[tuple[int, int]]:
         # The index holds all that is asked of `_calls`: its rows, which hold the results, stay unread.
         sql = (
-            f"SELECT c.id, {differing} AS differing, {far} AS far FROM _calls AS c INDEXED BY _calls_by_version "
-            f"CROSS JOIN {quoted(self._function.table)} AS t ON t.id = c.id WHERE c.function = ? AND c.version IN "
-            f"({', '.join(map(str, versions))}) AND c.status = 'done'{only} "
-            f"ORDER BY differing, far, c.id DESC LIMIT {most}"
+            f"SELECT c.id, {self._sums.differing} FROM _calls AS c INDEXED BY _calls_by_version "
+            f"CROSS JOIN {quoted(self._function.table)} AS t ON t.id = c.id WHERE c.function = {self._function.id} "
+            f"AND c.version IN ({', '.join(map(str, versions))}) AND c.status = 'done' {which}"
         )
-        values = [*counting, *measuring, self._function.id, *(counting if same else ())]
-        return [row[0] for row in self._store.connection().execute(sql, values)]
+        return self._store.connection().execute(sql, values).fetchall()
 
     def _compared(self, call: StoredCall) -> Found:
         arguments = {argument.name: argument for argument in self._store.arguments(call)}
@@ -101,39 +123,33 @@ class Nearest:
 
     def _measured(self) -> Sums:
         columns = self._store.columns(self._function.id)
-        counted: list[str] = []
-        measured: list[str] = []
-        counting: list[Cell] = []
-        measuring: list[Cell] = []
-        for argument in list(self.asked.values())[:_MOST_PARAMETERS]:
-            plain = columns.get(("parameter", argument.name))
-            calls = columns.get(("upstream", argument.name))
-            found = self._upstream(argument, calls) if argument.kind != "value" else _value(argument, plain, calls)
-            for (condition, values), conditions, further in zip(
-                found, (counted, measured), (counting, measuring), strict=True
-            ):
-                conditions.append(condition)
-                further.extend(values)
-        return Sums(" + ".join(counted) or "0", " + ".join(measured) or "0", (counting, measuring))
+        asked = [
+            (argument, columns.get(("parameter", argument.name)), columns.get(("upstream", argument.name)))
+            for argument in list(self.asked.values())[:_MOST_PARAMETERS]
+        ]
+        near = {argument.name: self._near(argument) for argument, _, _ in asked if argument.kind != "value"}
+        values = Values()
+        differing = [
+            _differs(argument, plain, calls, values)
+            if argument.name not in near
+            else _is_other_call(calls, near[argument.name])
+            for argument, plain, calls in asked
+        ]
+        counting = len(values)
+        far = [
+            _distance(argument, plain, values)
+            if argument.name not in near
+            else _distance_of_calls(calls, near[argument.name])
+            for argument, plain, calls in asked
+        ]
+        return Sums(f"({' + '.join(differing) or '0'})", f"({' + '.join(far) or '0'})", values, counting)
 
-    def _upstream(self, argument: Argument, column: str | None) -> Iterator[tuple[str, list[Cell]]]:
-        """Whether another upstream call was given, and whether it is one that is near to what is asked for."""
-        if column is None:
-            yield "1", []
-            yield "1", []
-            return
-        cell = f"t.{quoted(column)}"
-        near = self._near(argument)
-        yield f"({cell} IS NOT ?)", [near[0] or -1]
-        ranks = "".join(f" WHEN {number} THEN {rank / _UPSTREAM}" for rank, number in enumerate(near) if number)
-        yield (f"CASE {cell}{ranks} ELSE 1 END" if ranks else "1"), []
-
-    def _near(self, argument: Argument) -> list[int | None]:
-        """The id of the upstream call that is asked for (None if it is not stored), and of those that are nearest."""
+    def _near(self, argument: Argument) -> list[int]:
+        """The id of the upstream call that is asked for (-1 if it is not stored), then of those that are nearest."""
         row = self._store.connection().execute("SELECT id FROM _calls WHERE key = ?", (argument.value,)).fetchone()
         source = next((found.source for found in self._call.inputs if found.key == argument.value), None)
         near = nearest_ids(self._store, source, _UPSTREAM) if isinstance(source, Call) else []
-        return [row[0] if row is not None else None, *near]
+        return [row[0] if row is not None else -1, *near]
 
 
 def nearest_ids(store: Store, call: Call, most: int) -> list[int]:
@@ -144,36 +160,52 @@ def nearest_ids(store: Store, call: Call, most: int) -> list[int]:
     return Nearest(store, function, call).ids([version.id for version in store.versions(function.id)], most)
 
 
-def _value(argument: Argument, plain: str | None, calls: str | None) -> Iterator[tuple[str, list[Cell]]]:
-    """Whether a cell is another, and how far its number is; what was spelled as another type is near."""
-    if plain is None:  # a parameter that no stored call has: all are equally far
-        yield "1", []
-        yield "1", []
-        return
-    cell = f"t.{quoted(plain)}"
-    asked = to_cell(argument.value, argument.digest)
+# -- one parameter, as SQL
+
+
+def _differs(argument: Argument, plain: str | None, calls: str | None, values: Values) -> str:
+    """Whether a cell is another than what is asked for."""
+    if plain is None:  # a parameter that no stored call has
+        return "1"
     given_call = f" OR t.{quoted(calls)} IS NOT NULL" if calls is not None else ""
-    yield f"({cell} IS NOT ?{given_call})", [asked]
-    alike = _spelled_otherwise(asked)
-    near = f"WHEN {cell} IN ({', '.join('?' * len(alike))}) THEN 1e-6 " if alike else ""
+    return f"(t.{quoted(plain)} IS NOT {values.mark(to_cell(argument.value, argument.digest))}{given_call})"
+
+
+def _distance(argument: Argument, plain: str | None, values: Values) -> str:
+    """How far a cell is: of numbers between 0 and 1, whatever their scale; what looks alike is near."""
+    if plain is None:
+        return "1"
+    cell, asked = f"t.{quoted(plain)}", to_cell(argument.value, argument.digest)
     if isinstance(asked, int | float):
         number = float(asked)
-        # Never more than 1, whatever the scale; floats only, as SQLite's integers overflow.
-        far = f"abs({cell} - ?) / (abs({cell} + 0.0) + ? + 1e-300)"
-        near += f"WHEN typeof({cell}) IN ('integer', 'real') THEN min(1.0, {far}) "
-        yield f"CASE WHEN {cell} IS ? THEN 0 {near}ELSE 1 END", [asked, *alike, number, abs(number)]
+        # With floats only, as SQLite's integers overflow. Text counts as the number that it reads.
+        size = f"abs({cell} + 0.0) + {values.mark(abs(number))} + 1e-300"
+        distance = f"ifnull(min(1.0, abs({cell} - {values.mark(number)}) / ({size})), 1.0)"
     else:
-        yield f"CASE WHEN {cell} IS ? THEN 0 {near}ELSE 1 END", [asked, *alike]
+        distance = f"({cell} IS NOT {values.mark(asked)})"
+    alike = _easily_taken_for(asked)
+    return distance if alike is None else f"CASE {cell} WHEN {values.mark(alike)} THEN 1e-6 ELSE {distance} END"
 
 
-def _spelled_otherwise(cell: Cell) -> list[Cell]:
-    """The cells of values that are easily taken for this one: ``"1"`` and True for 1."""
+def _easily_taken_for(cell: Cell) -> Cell:
+    """The cell of a value that looks like this one: True for 1, 1 for the text of it."""
     if isinstance(cell, str):
-        try:
-            return [float(cell)]
-        except ValueError:
-            return []
-    if isinstance(cell, int | float):
-        truth: list[Cell] = [b"True" if cell else b"False"] if cell in (0, 1) else []
-        return [*truth, repr(cell), *([str(int(cell))] if cell == cell // 1 and abs(cell) < 1e15 else [])]
-    return [1 if cell == b"True" else 0] if cell in (b"True", b"False") else []
+        with contextlib.suppress(ValueError):
+            return float(cell)
+    elif cell in (0, 1):
+        return b"True" if cell else b"False"
+    elif cell in (b"True", b"False"):
+        return int(cell == b"True")
+    return None
+
+
+def _is_other_call(column: str | None, near: Sequence[int]) -> str:
+    return "1" if column is None else f"(t.{quoted(column)} IS NOT {near[0]})"
+
+
+def _distance_of_calls(column: str | None, near: Sequence[int]) -> str:
+    """Whether an upstream call is one that is near to what is asked for."""
+    if column is None:
+        return "1"
+    ranks = "".join(f" WHEN {number} THEN {rank / len(near)}" for rank, number in enumerate(near))
+    return f"CASE t.{quoted(column)}{ranks} ELSE 1 END"

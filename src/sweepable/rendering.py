@@ -44,8 +44,8 @@ def as_html(lines: Iterable[Line]) -> str:
 
 
 def _html(line: Line) -> str:
-    text = escaped(line.written()) or "&nbsp;"
-    return f'<div style="{_STYLES[line.style]}">{text}</div>' if line.style else f"<div>{text}</div>"
+    style = f";{_STYLES[line.style]}" if line.style else ""
+    return f'<span style="display:block{style}">{escaped(line.written()) or "&nbsp;"}</span>'
 
 
 def escaped(text: str) -> str:
