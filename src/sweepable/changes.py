@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from sweepable.model import PIN, CodeNode, CodeVersion
+from sweepable.model import LONGEST_SOURCE, PIN, CodeNode, CodeVersion
 from sweepable.rendering import Line, as_html, as_text
 
 #: What the source of its caller shows anyway.
@@ -126,11 +126,14 @@ class CodeDifference:
         The two versions, as people call them.
     nodes : tuple of NodeChange
         What has changed, from the function itself outwards.
+    same : bool
+        Whether they are one version.
     """
 
     before: str
     after: str
     nodes: tuple[NodeChange, ...]
+    same: bool = False
 
     def names(self) -> tuple[str, ...]:
         """The names of what has changed."""
@@ -142,8 +145,8 @@ class CodeDifference:
             yield from node.lines()
         if len(self.nodes) > _MOST_NODES:
             yield Line(f"... and {len(self.nodes) - _MOST_NODES} more, in .nodes", 0, "aside")
-        if not self.nodes and self.before != self.after:
-            yield Line("what is reached is the same, in another order or by other paths")
+        if not self.nodes:
+            yield Line("nothing" if self.same else "what is reached is the same, in another order or by other paths")
 
     def __str__(self) -> str:
         return as_text(self._shown())
@@ -154,9 +157,6 @@ class CodeDifference:
         return as_html(self._shown())
 
     def _shown(self) -> Iterator[Line]:
-        if not self.nodes and self.before == self.after:
-            yield Line(f"nothing differs between {self.before} and {self.after}", 0, "head")
-            return
         yield Line(f"{self.before} -> {self.after}", 0, "head")
         yield from (line.deeper() for line in self.lines())
 
@@ -167,7 +167,7 @@ class CodeDifference:
 def code_difference(before: CodeVersion, after: CodeVersion, names: tuple[str, str]) -> CodeDifference:
     """What differs between two versions, called by these names."""
     if before.digest == after.digest:
-        return CodeDifference(*names, ())
+        return CodeDifference(*names, (), same=True)
     return CodeDifference(*names, tuple(_changes(before.nodes, after.nodes)))
 
 
@@ -201,7 +201,7 @@ def _pin_change(before: CodeNode, after: CodeNode) -> NodeChange:
 
 
 def _changed(old: CodeNode, node: CodeNode, path: tuple[str, ...]) -> NodeChange:
-    before, after = _shown(old, node), _shown(node, old)
+    before, after = _shown(old, node)[:LONGEST_SOURCE], _shown(node, old)[:LONGEST_SOURCE]
     return NodeChange("changed", path[-1], node.kind, place_of(node), path, before, after)
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from sweepable.identity.code import is_user_code
 from sweepable.model import Argument
 from sweepable.outputs import short
 from sweepable.store.codecs import Summary, type_name
@@ -97,6 +98,10 @@ def _parts(path: str, asked: Any, stored: Any, depth: int) -> Iterator[Parameter
     elif hasattr(type(asked), "__dataclass_fields__"):
         for name in type(asked).__dataclass_fields__:
             yield from _part(f"{path}.{name}", getattr(asked, name, None), getattr(stored, name, None), depth)
+    elif is_user_code(type(asked)) and isinstance(getattr(asked, "__dict__", None), dict):
+        ours, theirs = asked.__dict__, stored.__dict__
+        for name in (name for name in ours if name in theirs):
+            yield from _part(f"{path}.{name}", ours[name], theirs[name], depth)
 
 
 def _items(path: str, asked: dict[Any, Any], stored: dict[Any, Any], depth: int) -> Iterator[ParameterDifference]:

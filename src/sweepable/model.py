@@ -15,6 +15,8 @@ Status = Literal["done", "tainted", "failed", "killed", "unkept"]
 Role = Literal["argument", "nested", "depends_on"]
 
 
+#: Of a source that is longer, only the beginning is kept.
+LONGEST_SOURCE = 20_000
 #: The kind of the one node of a version that its author has pinned by hand; its summary is what the author wrote.
 PIN = "pin"
 

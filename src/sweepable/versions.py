@@ -40,8 +40,9 @@ class Version:
         Whether the code of this process is this version.
     """
 
-    def __init__(self, store: Store, stored: StoredVersion, now: CodeVersion, calls: int) -> None:
+    def __init__(self, store: Store, function: int, stored: StoredVersion, now: CodeVersion, calls: int) -> None:
         self._store = store
+        self._function = function
         self._stored = stored
         self._now = now
         self.number, self.name = stored.number, stored.name
@@ -104,11 +105,16 @@ class Version:
             _check_label(label)
         if label is not None and label == self.pin:
             return
-        taken = self._store.set_label(self._stored.id, label)
-        if taken is not None:
+        siblings = self._store.versions(self._function)
+        pinned = label is not None and any(known.pin == label for known in siblings)
+        if pinned or self._store.set_label(self._stored.id, label) is not None:
             raise DeclarationError(
-                f"the label {label!r} is another version's of the same function; take it away there first: "
-                f"versions()[{label!r}].set_label(None)"
+                f"{label!r} is what another version of the same function is "
+                + (
+                    "pinned to"
+                    if pinned
+                    else f"called; take it away there first: versions()[{label!r}].set_label(None)"
+                )
             )
         self._stored = self._stored._replace(label=label)
 
@@ -202,7 +208,7 @@ class Versions:
 def _found(store: Store, function: StoredFunction, now: CodeVersion) -> Iterator[Version]:
     counts = store.done_counts(function.id)
     for stored in store.versions(function.id):
-        yield Version(store, stored, now, counts.get(stored.id, 0))
+        yield Version(store, function.id, stored, now, counts.get(stored.id, 0))
 
 
 def _check_label(label: object) -> None:

@@ -212,7 +212,7 @@ def _version_of(walk: Walk, mirror: Walk | None, options: Options) -> CodeVersio
     return CodeVersion(
         digest.hex(),
         fingerprint.hex(),
-        tuple(_nodes(walk, mirror)),
+        (*_nodes(walk, mirror), *_installed(named, mirror is not None)),
         tuple(sorted(walk.findings.packages)),
         tuple(walk.findings.untracked),
         tuple(walk.findings.notes),
@@ -238,6 +238,14 @@ def _nodes(walk: Walk, mirror: Walk | None) -> Iterator[CodeNode]:
             node.where,
             tuple(dict.fromkeys(numbers[target] for target in node.targets())),
         )
+
+
+def _installed(named: Sequence[str], mirrored: bool) -> Iterator[CodeNode]:
+    """The packages whose version counts: beside the graph, so that `explain` can tell which has changed."""
+    for name in named:
+        package, _, version = name.partition("==")
+        digest = hashed(name.encode()).hex()
+        yield CodeNode((f"package {package}",), "installed", digest, digest if mirrored else "", version, "")
 
 
 def _difference(before: CodeVersion, after: CodeVersion) -> str | None:

@@ -13,7 +13,17 @@ from typing import Any, NamedTuple, cast
 
 from blake3 import blake3
 
-from sweepable.model import PIN, CodeVersion, FunctionFacts, Layout, NewCall, Status, StoredCall, UpstreamCall
+from sweepable.model import (
+    LONGEST_SOURCE,
+    PIN,
+    CodeVersion,
+    FunctionFacts,
+    Layout,
+    NewCall,
+    Status,
+    StoredCall,
+    UpstreamCall,
+)
 from sweepable.store import function_tables, schema
 from sweepable.store.cells import Cell
 from sweepable.store.files import Stamp
@@ -252,7 +262,7 @@ def _version_id(c: sqlite3.Connection, function: int, version: CodeVersion) -> i
             version.fingerprint,
             time.time(),
             _storable(version.nodes[0].summary) if version.nodes and version.nodes[0].kind != PIN else "",
-            json.dumps([node._asdict() for node in version.nodes]),
+            json.dumps([node._replace(summary=node.summary[:LONGEST_SOURCE])._asdict() for node in version.nodes]),
             json.dumps(version.packages),
             json.dumps(version.untracked),
         ),
