@@ -19,8 +19,8 @@ _UPSTREAM = (
     "AND r.downstream_function IN (SELECT id FROM above)) FROM above"
 )
 _NEWEST = (
-    "SELECT v.digest FROM _calls AS c JOIN _versions AS v ON v.id = c.version "
-    "WHERE c.function = ? AND c.status = 'done' ORDER BY c.id DESC LIMIT 1"
+    "SELECT c.function, c.version, c.ancestry FROM _calls AS c JOIN (SELECT max(id) AS newest FROM _calls "
+    "WHERE function IN ({}) AND status = 'done' GROUP BY function, version) ON newest = c.id ORDER BY c.id DESC"
 )
 
 
@@ -51,16 +51,22 @@ def scope_of(store: Store, function: StoredFunction, callee: Callee | None) -> S
     functions = {found.id: found for found in store.functions()}
     versions: dict[int, tuple[int, ...]] = {}
     code: set[str] = set()
-    for number, nested in store.connection().execute(_UPSTREAM, (function.id,)).fetchall():
+    upstream = store.connection().execute(_UPSTREAM, (function.id,)).fetchall()
+    latest: dict[int, set[int]] | None = None
+    for number, nested in upstream:
         name = functions[number].name
         callees = list(declared.get(name, ()))
         if nested or not callees:  # a body calls what its globals hold now; a default is the object that it is
             callees += known(name)
         if callee is not None and number == function.id:
             callees = [callee]
-        digests = {callee.version().digest for callee in callees} or _newest(store, number)
-        versions[number] = tuple(version.id for version in store.versions(number) if version.digest in digests)
-        code |= digests
+        digests, ids = {callee.version().digest for callee in callees}, set[int]()
+        if not callees:
+            latest = latest or _latest(store, [number for number, _ in upstream])
+            ids = latest.get(number, set())
+        here = [version for version in store.versions(number) if version.digest in digests or version.id in ids]
+        versions[number] = tuple(version.id for version in here)
+        code |= digests.union(version.digest for version in here)
     counting = {version for found in versions.values() for version in found}
     sets = store.ancestries().items()
     ancestries = (0, *(number for number, found in sets if counting.issuperset(found)))
@@ -128,8 +134,23 @@ def upstream_callees(callee: Callee) -> Iterator[Callee]:
     yield from (dependency.callee for dependency in callee.dependencies)
 
 
-def _newest(store: Store, function: int) -> set[str]:
-    return {digest for (digest,) in store.connection().execute(_NEWEST, (function,))}
+def _latest(store: Store, functions: list[int]) -> dict[int, set[int]]:
+    """The versions that the code of each function had last, as far as the store tells.
+
+    A call tells of the code of its own function and of all that it came from: where somebody went back to earlier
+    code, the calls upstream were hits, and only what was computed from them is new.
+    """
+    owners = dict(store.connection().execute("SELECT id, function FROM _versions").fetchall())
+    ancestries = store.ancestries()
+    found: dict[int, set[int]] = {}
+    query = _NEWEST.format(", ".join(map(str, functions)))
+    for function, version, ancestry in store.connection().execute(query).fetchall():
+        told: dict[int, set[int]] = {function: {version}}
+        for above in ancestries.get(ancestry, ()):
+            told.setdefault(owners.get(above, 0), set()).add(above)
+        for owner, versions in told.items():
+            found.setdefault(owner, versions)
+    return found
 
 
 def tell_left_out(store: Store, function: StoredFunction, scope: Scope) -> None:

@@ -61,10 +61,10 @@ def explore_class(walk: Walk, node: Node) -> None:
     walk.watch.entries(cls, f"the class {label}")
     walk.watch.attribute(cls, "__bases__", cls.__bases__, f"the bases of {label}")
     if type(cls) is not type:
-        walk.edge(node, "metaclass", type(cls))
+        walk.edge(node, "metaclass", type(cls), spoken=type(cls).__qualname__)
     for at, base in enumerate(cls.__bases__):
         if base is not object:
-            walk.edge(node, f"base {at}", base)
+            walk.edge(node, f"base {at}", base, spoken=base.__qualname__)
     _annotations(walk, node, cls)
     if isinstance(cls, enum.EnumMeta):
         _enumeration(walk, node, cls)
