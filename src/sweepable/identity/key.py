@@ -64,7 +64,7 @@ class KeyMaker:
         return blake3(b"".join(parts)).hexdigest()
 
 
-def pinned_version(label: str, home: str, closure: bytes) -> str:
+def pinned_version(label: str, home: str, closure: bytes, packages: Sequence[str] = ()) -> str:
     """The version digest of code that its author has pinned by hand.
 
     Parameters
@@ -75,6 +75,9 @@ def pinned_version(label: str, home: str, closure: bytes) -> str:
         Where the function lives: two functions of one name are not one because their labels are.
     closure : bytes
         Encoding of the values that the function holds: they are data, not code.
+    packages : sequence of str
+        Packages whose version counts all the same, with that.
     """
-    parts = (b"sweepable pinned version", label.encode(), home.encode(), closure)
+    named = (package.encode() for package in packages)
+    parts = (b"sweepable pinned version", label.encode(), home.encode(), closure, *named)
     return blake3(b"".join(map(framed, parts))).hexdigest()
