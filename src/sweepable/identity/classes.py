@@ -68,15 +68,16 @@ def explore_class(walk: Walk, node: Node) -> None:
     cls = node.value
     assert isinstance(cls, type)
     label = cls.__qualname__
+    bases = ", ".join(base.__qualname__ for base in cls.__bases__ if base is not object)
     # By its name too, which any repr shows; whoever renames a class, edits the code that names it.
-    node.own, node.summary = f"class {label}".encode(), f"class {label}"
+    node.own, node.summary = f"class {label}".encode(), f"class {label}({bases})" if bases else f"class {label}"
     walk.watch.entries(cls, f"the class {label}")
     walk.watch.attribute(cls, "__bases__", cls.__bases__, f"the bases of {label}")
     if type(cls) is not type:
-        walk.edge(node, "metaclass", type(cls))
+        walk.edge(node, "metaclass", type(cls), spoken=type(cls).__qualname__)
     for at, base in enumerate(cls.__bases__):
         if base is not object:
-            walk.edge(node, f"base {at}", base)
+            walk.edge(node, f"base {at}", base, spoken=base.__qualname__)
     _annotations(walk, node, cls)
     _relations(walk, node, cls)
     if isinstance(cls, enum.EnumMeta):
