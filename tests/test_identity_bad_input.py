@@ -165,7 +165,7 @@ NESTED = """
 def test_arguments_nested_ten_thousand_deep(run_script: RunScript, limit: int | None) -> None:
     """What is nested too deeply for Python's recursion limit is an error that says so; with a higher one, it counts."""
     script = f"""
-    {"sys.setrecursionlimit(%d)" % limit if limit else ""}
+    {f"sys.setrecursionlimit({limit})" if limit else ""}
     for kind in MAKERS:
         try:
             print(kind, f(nested(kind)))

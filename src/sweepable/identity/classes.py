@@ -9,8 +9,8 @@ from typing import Any
 
 from sweepable.identity import attached, origin, sources
 from sweepable.identity.annotations import spelled, written_in
-from sweepable.identity.functions import Resolver
 from sweepable.identity.graph import Node
+from sweepable.identity.resolver import Resolver
 from sweepable.identity.walk import EXPLORERS, Walk
 
 #: Entries that say where a class is, or that Python keeps for itself.

@@ -14,6 +14,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from sweepable.errors import UndigestibleError
+from sweepable.identity.opaque import attributes_of, current, held, slots_of, streamed
 from sweepable.identity.values import Encoder, is_frozen
 
 #: Arrays up to this size are compared byte by byte; larger ones by digest.
@@ -417,43 +418,6 @@ def _is_empty(cell: types.CellType) -> bool:
     except ValueError:
         return True
     return False
-
-
-def slots_of(value: object) -> list[tuple[types.MemberDescriptorType, object]]:
-    """The slots of an instance with what they hold; see `held`."""
-    slotted = [cls for cls in type(value).__mro__ if "__slots__" in vars(cls)]
-    entries = [entry for cls in slotted for entry in vars(cls).values()]
-    return [(entry, held(entry, value)) for entry in entries if isinstance(entry, types.MemberDescriptorType)]
-
-
-def held(slot: types.MemberDescriptorType, value: object) -> object:
-    """What a slot holds; this function itself where it holds nothing."""
-    try:
-        return slot.__get__(value)
-    except AttributeError:
-        return held
-
-
-def current(variable: ContextVar[Any]) -> object:
-    """What a context variable is set to here, its default included; None for nothing."""
-    try:
-        return variable.get()
-    except LookupError:
-        return None
-
-
-def streamed(stream: Any) -> tuple[object, int] | None:
-    """What a stream in memory holds, and where it is; None when it is closed."""
-    return None if stream.closed else (stream.getvalue(), stream.tell())
-
-
-def attributes_of(value: object) -> dict[str, Any]:
-    """The attributes that an instance holds itself, without running code of its class."""
-    try:
-        found = object.__getattribute__(value, "__dict__")
-    except AttributeError:
-        return {}
-    return found if isinstance(found, dict) else {}
 
 
 _HELPERS: dict[str, Any] = {

@@ -266,9 +266,9 @@ class _Reader:
             attributes.append(part.attr)
             part = part.value
             met.append(id(part))
-        if isinstance(part, ast.Call) and self._known(part.func) == "import_module" and part.args:
-            if self._imported_by_call(part, tuple(reversed(attributes))):
-                self._done.update(met)
+        imports = isinstance(part, ast.Call) and self._known(part.func) == "import_module" and part.args
+        if imports and self._imported_by_call(part, tuple(reversed(attributes))):  # type: ignore[arg-type]  # a Call
+            self._done.update(met)
         if not isinstance(part, ast.Name) or id(part) in self._done:
             return
         self._done.update(met)

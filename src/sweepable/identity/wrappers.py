@@ -5,25 +5,24 @@ from __future__ import annotations
 import functools
 import importlib
 import io
-import os
 import sys
 import threading
 import types
 import weakref
-from contextvars import ContextVar
-from types import CodeType, FunctionType, ModuleType
+from types import FunctionType, ModuleType
 from typing import Any
 
 import numpy as np
 from blake3 import blake3
 
-from sweepable.identity import attached, bytecode, opaque, origin
+from sweepable.identity import attached, holders, opaque, origin
 from sweepable.identity.annotations import is_type_form, spelled
-from sweepable.identity.functions import Resolver, explore_namespace
+from sweepable.identity.constants import explore_value
 from sweepable.identity.graph import Node
-from sweepable.identity.guard import current, streamed
+from sweepable.identity.modules import explore_namespace
+from sweepable.identity.resolver import Resolver
 from sweepable.identity.values import encode_scalar
-from sweepable.identity.walk import CLASSIFIERS, EXPLORERS, Said, Walk, explore_value, is_cached
+from sweepable.identity.walk import CLASSIFIERS, EXPLORERS, Said, Walk, is_cached
 from sweepable.imported import imported
 
 _LRU = type(functools.lru_cache(len))
@@ -64,8 +63,6 @@ _INERT: tuple[type, ...] = (
     threading.local,
     weakref.WeakKeyDictionary,
 )
-#: They keep nothing alive, but code that they lead to is code like any other.
-_WEAK = (weakref.ref, weakref.WeakValueDictionary, weakref.WeakSet)
 #: What `functools.update_wrapper` writes on a wrapper, and what wrappers note for themselves.
 _WRITTEN = frozenset({*functools.WRAPPER_ASSIGNMENTS, "__wrapped__", "__annotate__", "attrname", "lock"})
 #: The same of `logging`, by name: importing it costs more than this whole package of identity.
@@ -123,23 +120,11 @@ def _classify_wrapper(walk: Walk, value: Any) -> str | None:
         return "c function"
     if kind.__module__.partition(".")[0] == "numba" and origin.underlying(value):
         return "wrapper"
-    if any(issubclass(kind, imported(*place)) for place in (("ctypes", "CDLL"), ("_ctypes", "CFuncPtr"))):
-        return "shared library"
-    if kind is ContextVar:
-        return "context variable"
-    if kind is CodeType:
-        return "code"
-    if issubclass(kind, _WEAK):
-        return "weak"
-    if kind is threading.local and vars(value):
-        walk.findings.note("what a thread keeps for itself (threading.local) does not count")
     logs = any(issubclass(kind, imported("logging", name)) for name in _INERT_LOGGING)
-    if issubclass(kind, io.StringIO | io.BytesIO):
-        return "stream"  # data, with a position
     return "" if logs or issubclass(kind, (io.IOBase, *_INERT)) else None
 
 
-CLASSIFIERS += [_classify_ours, _classify_code, _classify_wrapper]
+CLASSIFIERS += [_classify_ours, _classify_code, holders.classify, _classify_wrapper]
 
 
 def _explore_wrapper(walk: Walk, node: Node) -> None:
@@ -345,65 +330,6 @@ def _explore_compiled_module(walk: Walk, node: Node) -> None:
         walk.findings.note(f"the extension module {node.value.__name__} cannot be read")
 
 
-def _explore_shared_library(walk: Walk, node: Node) -> None:
-    """A library that `ctypes` has loaded counts by its file, a function of it by its name and types too."""
-    value: Any = node.value
-    if isinstance(value, imported("ctypes", "CDLL")):
-        file = str(value._name)
-        node.own = os.path.basename(file).encode()
-        if os.path.isfile(file):
-            with open(file, "rb") as stream:
-                node.own = blake3(stream.read()).digest()
-        return
-    node.own = str(getattr(value, "__name__", "")).encode()
-    walk.edge(node, "types", [getattr(value, name, None) for name in ("restype", "argtypes", "errcheck")])
-    for part in opaque.held_by(value, imported("ctypes", "CDLL")):
-        walk.edge(node, "library", part, value)
-    for part in opaque.code_within(value):
-        walk.edge(node, "function", part, value)
-
-
-def _explore_context_variable(walk: Walk, node: Node) -> None:
-    variable: Any = node.value
-    node.own = b"context variable"
-    value = current(variable)
-    walk.watch.variable(variable, value, f"the context variable {node.names[0]}")
-    walk.edge(node, "value", value, variable)
-
-
-def _explore_stream(walk: Walk, node: Node) -> None:
-    """A stream in memory, by what it holds and where it is."""
-    content = streamed(node.value)
-    node.own = b"stream"
-    walk.watch.stream(node.value, content, node.names[0])
-    walk.edge(node, "content", content, node.value)
-
-
-def _explore_code(walk: Walk, node: Node) -> None:
-    """Bare code, by what it does; whoever runs it gives it any of his names."""
-    assert isinstance(node.value, CodeType)
-    node.own = bytecode.normal(node.value) + f"python {sys.version_info[:2]}".encode()
-
-
-def _explore_weak(walk: Walk, node: Node) -> None:
-    """Of what is referred to weakly, code counts; data comes and goes."""
-    value: Any = node.value
-    held: list[tuple[str, object]] = []
-    if isinstance(value, weakref.ref):
-        held = [("", value())]
-    elif isinstance(value, weakref.WeakSet):
-        held = [("", part) for part in value]
-    else:
-        held = [(f"[{key!r}]", part) for key, part in value.items() if isinstance(key, str | int)]
-    node.own = type(value).__qualname__.encode()
-    kinds = ("function", "class", "wrapper", "cached", "generic", "package function")
-    code = [(label, part) for label, part in held if part is not None and walk.classify(walk.unwrapped(part)) in kinds]
-    if len(code) < len(held):
-        walk.findings.note(f"{node.names[0]} ({type(value).__qualname__}) does not count: what it leads to may change")
-    for label, part in sorted(code, key=lambda pair: (pair[0], str(getattr(pair[1], "__qualname__", "")))):
-        walk.edge(node, label or "to", part, value)
-
-
 def _explore_module(walk: Walk, node: Node) -> None:
     node.own = b"module"
     explore_namespace(walk, node, vars(node.value))
@@ -451,11 +377,6 @@ EXPLORERS.update(
         "module": _explore_module,
         "type form": _explore_type_form,
         "upstream": _explore_upstream,
-        "shared library": _explore_shared_library,
-        "context variable": _explore_context_variable,
-        "stream": _explore_stream,
-        "code": _explore_code,
-        "weak": _explore_weak,
         "value": explore_value,
     }
 )
