@@ -104,7 +104,7 @@ def test_values_that_raise_while_they_are_read(run_script: RunScript) -> None:
     lines = run_script(script).stdout.splitlines()
     assert lines[0] == "x['a'][1] reading it raised ValueError('not this way')"
     assert lines[1] == "1 True"
-    assert lines[2].startswith("1 1 ['g: bad (__main__.Bad) does not count: reading it raised")
+    assert lines[2].startswith("1 1 ") and "g: bad (__main__.Bad) does not count: reading it raised" in lines[2]
     assert lines[2].count("bad (") == 1 and len(lines) == 3
 
 
