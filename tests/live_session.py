@@ -71,6 +71,7 @@ class Session:
         known = f.peek(*args, **kwargs) is not None
         value = _awaited(f(*args, **kwargs))
         true = _awaited(f.__wrapped__(*args, **kwargs)) if truth is _OWN_TRUTH else truth
+        if f.version().notes: print(f.version().notes, f.__wrapped__.__code__.co_filename, repr(__import__("linecache").cache.get(f.__wrapped__.__code__.co_filename, "NONE")), file=sys.__stderr__)
         wrong = "" if _same(value, true) else f" WRONG: {value!r}, in truth {true!r}"
         self.came_to.append(("hit" if known else "miss") + wrong)
         return value

@@ -839,7 +839,7 @@ write("lab.py", "def helper(x):\\n    return x + 2\\n")
 os.utime("lab.py", ns=(stamp, stamp))
 importlib.reload(lab)
 run(f, 1)
-run.__self__.came_to.append("byte-code" if f.version().notes else "byte-code-free")
+run.__self__.came_to.append(f.version().notes[0] if f.version().notes else "byte-code-free")
 
 ## a name that the module has later: miss miss
 write("lab.py", "")
@@ -2073,7 +2073,7 @@ def played(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, list
     told = {}
     for group, (folder, process) in running.items():
         output, _ = process.communicate(timeout=200)
-        assert process.returncode == 0, output
+        assert process.returncode == 0, output; print(output)
         told[group] = json.loads((folder / "came.json").read_text())
     return told
 

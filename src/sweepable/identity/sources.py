@@ -10,7 +10,7 @@ import os
 import re
 import threading
 import tokenize
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import CodeType
 from typing import NamedTuple, TypeVar
 
@@ -60,7 +60,7 @@ class Text:
     def __init__(self, filename: str, text: str) -> None:
         self.filename = filename
         self.text = text
-        self._compiled: dict[int, dict[str, list[CodeType]]] = {}
+        self._compiled: dict[tuple[int, bool], dict[str, list[CodeType]]] = {}
         self._tree: ast.Module | None = None
         self._scopes: dict[int, list[_Scope]] = {}
         self._lines: list[str] | None = None
@@ -79,7 +79,12 @@ class Text:
 
     def locate(self, code: CodeType) -> Located | None:
         """The tree of a code object, if this text compiles to the very same code."""
-        return self._locate_alone(code) or self._locate_within(code)
+        flags = code.co_flags & _FUTURES
+        return (
+            self._locate_alone(code)
+            or self._locate_within(code, self._codes(flags))
+            or self._locate_within(code, self._codes(flags, apart=True))
+        )
 
     def _locate_alone(self, code: CodeType) -> Located | None:
         """The same for a function of the module: its own lines are compiled, instead of the whole text."""
@@ -98,8 +103,8 @@ class Text:
         last = (node.end_lineno or 0) - code.co_firstlineno + 1
         return Located(node, "\n".join(lines[:last]), code.co_firstlineno)
 
-    def _locate_within(self, code: CodeType) -> Located | None:
-        named = self._codes(code.co_flags & _FUTURES).get(code.co_name, ())
+    def _locate_within(self, code: CodeType, codes: dict[str, list[CodeType]]) -> Located | None:
+        named = codes.get(code.co_name, ())
         wanted = normal(code) if named else b""
         # Of several equal ones the one on the same line, so that the choice never depends on the run.
         ordered = sorted(named, key=lambda found: abs(found.co_firstlineno - code.co_firstlineno))
@@ -117,10 +122,15 @@ class Text:
         lines = self.lines()
         return next((at for at in range(len(lines), 0, -1) if binding.match(lines[at - 1])), 0)
 
-    def _codes(self, flags: int) -> dict[str, list[CodeType]]:
-        if flags not in self._compiled:
-            self._compiled[flags] = _by_name(_compiled(self.text, self.filename, flags))
-        return self._compiled[flags]
+    def _codes(self, flags: int, *, apart: bool = False) -> dict[str, list[CodeType]]:
+        """The code objects by name; of each statement compiled by itself, as IPython does, if `apart`.
+
+        Where a module is imported in the same text, its functions are called by other byte code.
+        """
+        if (flags, apart) not in self._compiled:
+            parts = [ast.Module([statement], []) for statement in self.tree().body] if apart else [self.text]
+            self._compiled[flags, apart] = _by_name(_compiled(part, self.filename, flags) for part in parts)
+        return self._compiled[flags, apart]
 
     def _scope_of(self, code: CodeType) -> _Scope | None:
         """The one function in the tree that a code object was compiled from; None in any doubt."""
@@ -168,9 +178,10 @@ def _definition(lines: list[str], first: int) -> list[str]:
     return lines[first - 1 : end] if at < len(lines) else []
 
 
-def _by_name(code: CodeType | None) -> dict[str, list[CodeType]]:
+def _by_name(codes: Iterable[CodeType | None]) -> dict[str, list[CodeType]]:
     found: dict[str, list[CodeType]] = {}
-    stack = [code] if code else []
+    stack = [code for code in codes if code]
+    stack.reverse()
     while stack:
         part = stack.pop()
         found.setdefault(part.co_name, []).append(part)
