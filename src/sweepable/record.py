@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from sweepable.errors import AmbiguousName, DamagedError, NoCallFound, SweepableError, TrustError, UnknownName
 from sweepable.lineage import CallNode, function_identifier
-from sweepable.model import Argument, Layout, StoredCall
+from sweepable.model import Argument, Failure, Layout, StoredCall
 from sweepable.names import Kind, Place, ambiguous, did_you_mean, resolve, unknown, walk
 from sweepable.store.codecs import Summary
 from sweepable.store.location import current_store
@@ -53,7 +53,7 @@ class Info:
     """
 
     def __init__(self, store: Store, call: StoredCall) -> None:
-        failure = store.failure(call)
+        failure = store.failure(call) or _mismatch(store, call)
         self.key = call.key
         self.status = call.status
         self.function = _one(store, "SELECT name FROM _functions WHERE id = ?", call.function)
@@ -361,6 +361,15 @@ def _short(argument: Argument) -> str:
         return f"<{argument.field or 'Record'} {str(argument.value)[:8]}>"
     text = argument.value.text if isinstance(argument.value, Summary) else repr(argument.value)
     return text if len(text) <= 40 else f"{text[:37]}..."
+
+
+def _mismatch(store: Store, call: StoredCall) -> Failure | None:
+    """What is wrong with a value that is stored though it is not what is declared."""
+    declared = store.layout(call.layout).declared if call.layout else ""
+    if not declared.startswith("!"):
+        return None
+    text = f"the value is stored, but it is not what is declared ({'; '.join(declared[1:].splitlines())})"
+    return Failure("OutputMismatch", text, f"OutputMismatch: {text}")
 
 
 def _one(store: Store, query: str, number: int) -> str:
