@@ -18,6 +18,7 @@ from sweepable.identity import bytecode, origin, references, sources
 from sweepable.identity.annotations import spelled
 from sweepable.identity.graph import Node
 from sweepable.identity.references import Reference, Source
+from sweepable.identity.signatures import watch_signature
 from sweepable.identity.sources import Located
 from sweepable.identity.syntax import Form, docstring
 from sweepable.identity.values import encode_scalar
@@ -68,6 +69,8 @@ def explore_function(walk: Walk, node: Node) -> None:
         explore_namespace(walk, node, function.__globals__)
     if function is not walk.bound:
         _defaults(walk, node, function)
+    else:
+        watch_signature(watch, function)
     if "__wrapped__" in vars(function):
         wrapped = vars(function)["__wrapped__"]
         watch.attribute(function, "__wrapped__", wrapped, f"the function that {label} wraps")

@@ -144,6 +144,21 @@ def _explore_wrapper(walk: Walk, node: Node) -> None:
         walk.edge(node, "__class__", kind)
 
 
+#: By what each `lru_cache` was seen to depend on, under each of the options that it was reached with.
+_memos: weakref.WeakKeyDictionary[Any, dict[object, bytes]] = weakref.WeakKeyDictionary()
+
+
+def forget_memos(walk: Walk) -> None:
+    """Clear what `lru_cache` keeps of other code or constants: it would go into results of the code as it is now."""
+    for node in walk.nodes:
+        if type(node.value) is _LRU:
+            seen = _memos.setdefault(node.value, {})
+            mark = node.options, walk.mode
+            if seen.setdefault(mark, node.digest) != node.digest:
+                seen[mark] = node.digest
+                node.value.cache_clear()  # type: ignore[attr-defined]  # it has one
+
+
 def _pieces(value: object) -> tuple[str, ...]:
     known = next((_PIECES[base] for base in type(value).__mro__ if base in _PIECES), None)
     return known or (_METHOD_PIECES if origin.is_ours(value) else _COMPILED_PIECES)
