@@ -18,7 +18,6 @@ from typing import Any
 
 import numpy as np
 from IPython.core.interactiveshell import InteractiveShell
-from traitlets.config import Config
 
 import sweepable
 
@@ -30,9 +29,8 @@ class Session:
     """An IPython shell, and what the calls made in it came to."""
 
     def __init__(self) -> None:
-        config = Config()
-        config.HistoryManager.enabled = False
-        self.shell: Any = InteractiveShell.instance(config=config)
+        self.shell: Any = InteractiveShell.instance()
+        self.shell.history_manager.enabled = False
         self.shell.showtraceback = lambda *args, **kwargs: None  # told by the result of each cell
         self.came_to: list[str] = []
         self.said: list[str] = []
@@ -71,7 +69,6 @@ class Session:
         known = f.peek(*args, **kwargs) is not None
         value = _awaited(f(*args, **kwargs))
         true = _awaited(f.__wrapped__(*args, **kwargs)) if truth is _OWN_TRUTH else truth
-        if f.version().notes: print(f.version().notes, f.__wrapped__.__code__.co_filename, repr(__import__("linecache").cache.get(f.__wrapped__.__code__.co_filename, "NONE")), file=sys.__stderr__)
         wrong = "" if _same(value, true) else f" WRONG: {value!r}, in truth {true!r}"
         self.came_to.append(("hit" if known else "miss") + wrong)
         return value
@@ -92,7 +89,7 @@ def _same(value: Any, other: Any) -> bool:
 
 
 def _told(error: BaseException) -> str:
-    return "".join(traceback.format_exception(error))[-1500:]
+    return "".join(traceback.format_exception(error))[-3000:]
 
 
 def write(name: str, text: str | None = None, *, replace: tuple[str, str] | None = None) -> ModuleType | None:

@@ -17,6 +17,7 @@ from sweepable.model import CodeVersion
 from sweepable.query import Query, Selection, Source
 from sweepable.record import Record
 from sweepable.registry import WRAPPED, callee_by_name, found_in
+from sweepable.reloading import follow_autoreload
 from sweepable.serving import peek, record_of, value_of
 from sweepable.spaces import Space
 from sweepable.store.location import current_store
@@ -75,6 +76,7 @@ class CachedFunction(Generic[P, R]):
         self.callee = callee
         callee.has_front(self)
         _mark_async(self)
+        follow_autoreload(CachedFunction)
         if self.__module__ in ("__main__", "__mp_main__"):
             _send_by_name()
 

@@ -20,32 +20,11 @@ from sweepable.identity.graph import Node
 from sweepable.identity.references import Reference, Source
 from sweepable.identity.signatures import watch_signature
 from sweepable.identity.sources import Located
+from sweepable.identity.surroundings import MODULE_NAMES, is_notebooks, is_put_there
 from sweepable.identity.syntax import Form, docstring
-from sweepable.identity.values import encode_scalar
 from sweepable.identity.walk import EXPLORERS, Walk, is_cached
 
 _PYTHON = f"python {sys.version_info.major}.{sys.version_info.minor}".encode()
-#: Names that every module has.
-_MODULE_NAMES = frozenset(
-    [
-        "__name__",
-        "__doc__",
-        "__package__",
-        "__loader__",
-        "__spec__",
-        "__file__",
-        "__cached__",
-        "__builtins__",
-        "__path__",
-        "__annotations__",
-        "__warningregistry__",
-        "__annotate__",
-        "__conditional_annotations__",
-    ]
-)
-_NOTEBOOK_NAMES = frozenset(
-    ["In", "Out", "exit", "quit", "get_ipython", "open", "_", "__", "___", "_i", "_ii", "_iii", "_oh", "_dh", "_ih"]
-)
 _MISSING = object()
 
 
@@ -249,7 +228,7 @@ class Resolver:
             return
         value = getattr(builtins, name)
         watch.binding(vars(builtins), name, value, f"the builtin {name}")
-        if _is_put_there(self._walk, value, name):
+        if is_put_there(value, name):
             self._follow(value, reference, name, builtins)
 
     def _follow(self, value: object, reference: Reference, name: str, holder: object) -> None:
@@ -319,6 +298,7 @@ class Resolver:
             self._walk.edge(self._node, name, submodule, namespace)
             return
         watch.attribute(owner, "__class__", type(owner), f"the class of {name.rpartition('.')[0]}")
+        makers: list[tuple[str, object, object]]
         makers = [("__getattr__", namespace["__getattr__"], namespace)] if "__getattr__" in namespace else []
         if not makers:
             watch.lacks(namespace, "__getattr__", f"the global {name}")
@@ -423,14 +403,6 @@ def _is_users(walk: Walk, value: object) -> bool:
     return kind in ("function", "class") or (kind in ("wrapper", "value") and walk.is_user(value))
 
 
-def _is_put_there(walk: Walk, value: object, name: str) -> bool:
-    """Whether a builtin is none of Python's own, which count by the name alone."""
-    if isinstance(value, FunctionType | types.BuiltinFunctionType | type):
-        known = value.__name__ == name or value is OSError  # which has several names
-        return not known or value.__module__ not in ("builtins", "io", "_io")
-    return encode_scalar(value) is not None or (walk.is_user(value) and not isinstance(value, ModuleType))
-
-
 def _package_node(walk: Walk, name: str, kind: str) -> Node:
     if kind == "package":
         walk.package(name)
@@ -446,16 +418,10 @@ def explore_namespace(walk: Walk, node: Node, namespace: dict[str, Any]) -> None
     prefix = f"{namespace.get('__name__')}."
     for name in sorted(key for key in namespace if isinstance(key, str)):
         label = name if namespace.get("__name__") in ("__main__", "__mp_main__") else prefix + name
-        if name in _MODULE_NAMES or {name, label} & walk.options.ignored or _is_notebooks(namespace, name):
+        if name in MODULE_NAMES or {name, label} & walk.options.ignored or is_notebooks(namespace, name):
             continue
         walk.watch.binding(namespace, name, namespace[name], f"the global {label}")
         walk.edge(node, name, namespace[name], namespace)
-
-
-def _is_notebooks(namespace: dict[str, Any], name: str) -> bool:
-    """Whether a name is one that IPython keeps for itself."""
-    numbered = name.lstrip("_").lstrip("i").isdigit() and name.startswith("_")
-    return "get_ipython" in namespace and (name in _NOTEBOOK_NAMES or numbered)
 
 
 EXPLORERS["function"] = explore_function

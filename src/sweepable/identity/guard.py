@@ -150,7 +150,7 @@ class Contents:
     def _parts(self, value: Any, what: str) -> Iterable[tuple[object, str]]:
         """Check what a value holds; return what has to be watched within it."""
         kind = type(value)
-        if kind is frozenset or issubclass(kind, tuple) and is_frozen(value):
+        if kind is frozenset or (issubclass(kind, tuple) and is_frozen(value)):
             return [(part, what) for part in kind.__iter__(value) if type(part) not in _LEAVES]
         if kind is tuple:
             return [(part, what) for part in value]

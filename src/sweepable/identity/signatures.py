@@ -37,9 +37,7 @@ def signature_of(function: object) -> Signature:
     counts = (code.co_argcount, code.co_posonlyargcount, code.co_kwonlyargcount, code.co_flags & _STARS)
     total = code.co_argcount + code.co_kwonlyargcount + bool(counts[3] & 0x04) + bool(counts[3] & 0x08)
     positional = plain.__defaults__ or ()
-    return Signature(
-        (*counts, *code.co_varnames[:total], len(positional), *named), (*positional, *named.values())
-    )
+    return Signature((*counts, *code.co_varnames[:total], len(positional), *named), (*positional, *named.values()))
 
 
 def watch_signature(watch: Watch, function: FunctionType) -> None:

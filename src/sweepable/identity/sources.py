@@ -170,12 +170,14 @@ def _definition(lines: list[str], first: int) -> list[str]:
         if at == first - 1 and not lines[at].startswith("@"):
             return []
         at += 1
+    if at >= len(lines):  # another state of the file, or another file altogether
+        return []
     end = at + 1
     while end < len(lines) and (not lines[end] or lines[end][0] in _WITHIN):
         end += 1
     while not lines[end - 1].strip():
         end -= 1
-    return lines[first - 1 : end] if at < len(lines) else []
+    return lines[first - 1 : end]
 
 
 def _by_name(codes: Iterable[CodeType | None]) -> dict[str, list[CodeType]]:

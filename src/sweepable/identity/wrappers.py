@@ -156,7 +156,7 @@ def forget_memos(walk: Walk) -> None:
             mark = node.options, walk.mode
             if seen.setdefault(mark, node.digest) != node.digest:
                 seen[mark] = node.digest
-                node.value.cache_clear()  # type: ignore[attr-defined]  # it has one
+                node.value.cache_clear()
 
 
 def _pieces(value: object) -> tuple[str, ...]:
