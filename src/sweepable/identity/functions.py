@@ -17,11 +17,12 @@ from typing import Any
 from sweepable.identity import bytecode, origin, references, sources
 from sweepable.identity.annotations import spelled
 from sweepable.identity.graph import Node
+from sweepable.identity.readings import IsOurs, Reading, read
 from sweepable.identity.references import Reference, Source
 from sweepable.identity.signatures import watch_signature
 from sweepable.identity.sources import Located
 from sweepable.identity.surroundings import MODULE_NAMES, is_notebooks, is_put_there
-from sweepable.identity.syntax import Form, docstring
+from sweepable.identity.syntax import docstring
 from sweepable.identity.walk import EXPLORERS, Walk, is_cached
 
 _PYTHON = f"python {sys.version_info.major}.{sys.version_info.minor}".encode()
@@ -61,8 +62,8 @@ def _body(walk: Walk, node: Node, function: FunctionType) -> references.Referenc
     if walk.mode.keep:
         walk.watch.attribute(function, "__doc__", function.__doc__, f"the docstring of {function.__qualname__}")
     node.where = f"{code.co_filename}:{code.co_firstlineno}"
-    located = sources.locate(code, function.__globals__) if walk.mode.by_tree else None
-    if located is None:
+    found = _reading(walk, function) if walk.mode.by_tree else None
+    if found is None:
         node.own = _body_by_code(walk, function)
         if walk.mode.by_tree:
             walk.findings.remark(
@@ -70,10 +71,16 @@ def _body(walk: Walk, node: Node, function: FunctionType) -> references.Referenc
                 f"no source at hand compiles to the code that runs"
             )
         return references.of_code(code)
-    node.summary = located.text
-    form = Form(located.node, _Ours(walk, function, located).is_ours, walk.mode.keep)
-    node.own = b"tree" + form.serialise() + _docs(walk, function, located)
-    return references.of_tree(form, code)
+    node.summary = found.located.text
+    node.own = b"tree" + found.body + _docs(walk, function, found.located)
+    return found.references
+
+
+def _reading(walk: Walk, function: FunctionType) -> Reading | None:
+    def ours(located: Located) -> IsOurs:
+        return _Ours(walk, function, located).is_ours
+
+    return read(function.__code__, function.__globals__, ours, walk.mode.keep)
 
 
 def _body_by_code(walk: Walk, function: FunctionType) -> bytes:
