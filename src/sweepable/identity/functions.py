@@ -285,7 +285,9 @@ class Resolver:
                 return
             namespace, name = vars(value), f"{name}.{step}"
             value = namespace[step]
-            if callable(value):  # so that it is seen when it is replaced, or put back, later
+            if callable(value) or isinstance(
+                value, ModuleType
+            ):  # so that it is seen when it is replaced, or put back, later
                 self._walk.watch.binding(namespace, step, value, f"the global {name}")
                 if _is_users(self._walk, value):
                     self._walk.edge(self._node, name, value, namespace)
@@ -407,7 +409,8 @@ def _is_local(walk: Walk, name: str) -> bool:
 def _is_users(walk: Walk, value: object) -> bool:
     value = walk.unwrapped(value)
     kind = walk.classify(value)
-    return kind in ("function", "class") or (kind in ("wrapper", "value") and walk.is_user(value))
+    is_mock = type(value).__module__ == "unittest.mock"
+    return kind in ("function", "class") or (kind in ("wrapper", "value") and (is_mock or walk.is_user(value)))
 
 
 def _package_node(walk: Walk, name: str, kind: str) -> Node:

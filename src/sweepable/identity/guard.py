@@ -156,7 +156,7 @@ class Contents:
             return [(part, what) for part in value]
         if kind in (list, deque):
             return self._sequence(value, what)
-        if kind in (dict, OrderedDict, defaultdict):
+        if kind in (dict, OrderedDict, defaultdict) and not getattr(value, "__dict__", None):
             return self._mapping(value, what)
         if kind is set:
             return self._set(value, what)
@@ -177,6 +177,8 @@ class Contents:
 
     def _mapping(self, value: dict[Any, Any], what: str) -> Iterable[tuple[object, str]]:
         self._same_items(value, what)
+        if isinstance(value, OrderedDict):
+            self.checks.add(f"not {self.checks.name(value)}.__dict__", what)
         if isinstance(value, defaultdict):
             self.checks.add(
                 f"{self.checks.name(value)}.default_factory is {self.checks.name(value.default_factory)}", what

@@ -36,6 +36,10 @@ _PIECES: dict[type, tuple[str, ...]] = {
     _LRU: ("__wrapped__",),
     np.vectorize: ("pyfunc", "otypes", "excluded", "signature"),
 }
+#: Wrappers that users may set attributes on.
+_OPEN_WRAPPERS = (_LRU, functools.partial, property, staticmethod, classmethod, np.vectorize)
+#: Attributes in which `numpy.vectorize` keeps what it has worked out.
+_VECTORIZE = ("cache", "_ufunc", "_in_and_out_core_dims")
 #: A compiled function of numba.
 _COMPILED_PIECES = ("__wrapped__", "py_func", "targetoptions", "signature", "identity")
 _C_FUNCTIONS = (
@@ -138,10 +142,22 @@ def _explore_wrapper(walk: Walk, node: Node) -> None:
         if piece is None:
             continue
         walk.edge(node, name, piece, value)
-    if vars(value) if isinstance(value, functools.partial) else False:
-        walk.edge(node, "__dict__", vars(value), value)
+    _attributes_of_wrapper(walk, node, names)
     if walk.is_user(kind):
         walk.edge(node, "__class__", kind)
+
+
+def _attributes_of_wrapper(walk: Walk, node: Node, pieces: tuple[str, ...]) -> None:
+    """What the user has set on a wrapper; not what it took over from what it wraps."""
+    own: dict[str, object] | None = getattr(node.value, "__dict__", None)
+    if own is None or not isinstance(node.value, _OPEN_WRAPPERS):
+        return
+    walk.watch.attribute(node.value, "__dict__", own, f"the attributes of {node.names[0]}")
+    walk.watch.size(own, f"the attributes of {node.names[0]}")
+    for name in sorted(own):
+        if not name.startswith("__") and name not in pieces and name not in _VECTORIZE:
+            walk.watch.binding(own, name, own[name], f"{node.names[0]}.{name}")
+            walk.edge(node, f".{name}", own[name], own)
 
 
 #: By what each `lru_cache` was seen to depend on, under each of the options that it was reached with.
