@@ -34,6 +34,7 @@ LAYERS = (
     ("selection",),
     ("query",),
     ("call",),
+    ("contents",),
     ("runs",),
     ("serving",),
     ("coroutines", "explain", "executors"),

@@ -105,7 +105,7 @@ class Call:
             return self._encode_value(name, value)
         self.inputs += (found,)
         reference = Encoder(describe).encode(found.source, name)
-        names = _declared(found.source)
+        names = declared_by(found.source)
         if names:  # the body finds the outputs by these: other names for the same values are another argument
             reference = b"declared outputs" + framed(reference) + b"".join(framed(part.encode()) for part in names)
         if found.field is None:
@@ -196,7 +196,7 @@ class Call:
         return f"{self.callee.name}({shown})"
 
 
-def _declared(source: Call | Record) -> tuple[str, ...]:
+def declared_by(source: Call | Record) -> tuple[str, ...]:
     """The declared names of an upstream call's outputs."""
     if isinstance(source, Call):
         return source.callee.declaration.names

@@ -98,6 +98,27 @@ class UpstreamCall(NamedTuple):
     name: str
 
 
+class Content(NamedTuple):
+    """What a stored call is to the calls below it, whatever code it came from.
+
+    ``plain``: its outputs, its arguments, and the same of what it was given as upstream calls. ``named``: the
+    same with the names of all functions upstream of it, by which a body may find them.
+    """
+
+    plain: str
+    named: str | None
+
+
+class ContentKeys(NamedTuple):
+    """A call's key by content: its own code, and of each upstream call the content instead of the key."""
+
+    #: None where the content of an upstream call is not known.
+    plain: str | None
+    named: str | None
+    #: Digest of the arguments alone, in both ways.
+    arguments: Content | None
+
+
 class Argument(NamedTuple):
     """One bound argument as the store keeps it."""
 
@@ -137,6 +158,14 @@ class NewCall(NamedTuple):
     failure: Failure | None = None
     upstream: tuple[UpstreamCall, ...] = ()
     environment: Mapping[str, str] = {}
+    #: The key by content under which later calls may take it over; None for never.
+    content_key: str | None = None
+    #: Digest of its arguments by content, for the calls below it.
+    arguments_content: Content | None = None
+    #: Id of the call whose result it took over instead of running.
+    taken_from: int | None = None
+    #: Id of the migration that made it.
+    migration: int | None = None
 
 
 class StoredCall(NamedTuple):

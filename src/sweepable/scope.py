@@ -32,11 +32,23 @@ class Scope(NamedTuple):
     ancestries: tuple[int, ...]
     #: The code that counts, by digest, whether or not any of it has run.
     code: frozenset[str]
+    #: Those of the ancestries that are of functions in this process; of others nobody knows whether they still exist.
+    certain: tuple[int, ...] = ()
 
-    def sql(self, function: int) -> str:
-        """The condition on a row ``c`` of ``_calls``."""
+    def sql(self, function: int, row: str = "c") -> str:
+        """The condition on a row of ``_calls``."""
+        condition = self._counts(function, row, self.ancestries)
+        if len(self.certain) == len(self.ancestries):
+            return condition
+        # A function upstream has been renamed, say: the call stands there twice, and once is enough.
+        again = f"s.content_key = {row}.content_key AND {self._counts(function, 's', self.certain)}"
+        certain = ", ".join(map(str, self.certain))
+        twin = f"SELECT 1 FROM _calls AS s WHERE s.function = {row}.function AND {again}"
+        return f"{condition} AND ({row}.ancestry IN ({certain}) OR NOT EXISTS ({twin}))"
+
+    def _counts(self, function: int, row: str, ancestries: tuple[int, ...]) -> str:
         versions = ", ".join(map(str, self.versions[function]))
-        return f"c.version IN ({versions}) AND c.ancestry IN ({', '.join(map(str, self.ancestries))})"
+        return f"{row}.version IN ({versions}) AND {row}.ancestry IN ({', '.join(map(str, ancestries))})"
 
 
 def scope_of(store: Store, function: StoredFunction, callee: Callee | None) -> Scope:
@@ -48,6 +60,7 @@ def scope_of(store: Store, function: StoredFunction, callee: Callee | None) -> S
     functions = {found.id: found for found in store.functions()}
     versions: dict[int, tuple[int, ...]] = {}
     code: set[str] = set()
+    here: set[int] = set()
     for number, nested in store.connection().execute(_UPSTREAM, (function.id,)).fetchall():
         name = functions[number].name
         callees = list(declared.get(name, ()))
@@ -57,11 +70,13 @@ def scope_of(store: Store, function: StoredFunction, callee: Callee | None) -> S
             callees = [callee]
         digests = {callee.version().digest for callee in callees} or _newest(store, number)
         versions[number] = tuple(version.id for version in store.versions(number) if version.digest in digests)
+        here.update(versions[number] if callees else ())
         code |= digests
     counting = {version for found in versions.values() for version in found}
     sets = store.ancestries().items()
     ancestries = (0, *(number for number, found in sets if counting.issuperset(found)))
-    return Scope(versions, ancestries, frozenset(code))
+    certain = (0, *(number for number, found in sets if here.issuperset(found)))
+    return Scope(versions, ancestries, frozenset(code), certain if callee is not None else ancestries)
 
 
 def _declared(callee: Callee | None) -> dict[str, list[Callee]]:
@@ -90,8 +105,12 @@ def tell_left_out(store: Store, function: StoredFunction, scope: Scope) -> None:
     """Say once how many results of a function are left out, being of older code."""
     if not first((StaleResults, str(store.path), function.id, scope.code)):
         return
-    condition = scope.sql(function.id)
-    query = f"SELECT count(*) FROM _calls AS c WHERE c.function = ? AND c.status = 'done' AND NOT ({condition})"
+    # A call that a current one has the content of is not left out: it is there under its new key.
+    same = f"SELECT 1 FROM _calls AS n WHERE n.content_key = c.content_key AND {scope.sql(function.id, 'n')}"
+    query = (
+        "SELECT count(*) FROM _calls AS c WHERE c.function = ? AND c.status = 'done' "
+        f"AND NOT ({scope.sql(function.id)}) AND NOT EXISTS ({same})"
+    )
     (left_out,) = store.connection().execute(query, (function.id,)).fetchone()
     if left_out:
         warn(

@@ -168,7 +168,7 @@ class CodeIdentity:
             self.changes += 1
         self.calls = tuple(walk.calls)
         self._known = guard, version
-        wrappers.forget_memos(walk)
+        wrappers.forget_kept(walk)
         self._see_signature()
         self._speak_of(walk.watch.slow())
         return version

@@ -64,6 +64,19 @@ class KeyMaker:
         return blake3(b"".join(parts)).hexdigest()
 
 
+def content_digest(kind: str, *parts: bytes) -> str:
+    """The digest of what is content and no identity: the same under other names and other code.
+
+    Parameters
+    ----------
+    kind : str
+        What it is the digest of; digests of two kinds never meet.
+    *parts : bytes
+        What it consists of.
+    """
+    return blake3(b"".join(map(framed, (b"sweepable content 1", kind.encode(), *parts)))).hexdigest()
+
+
 def pinned_version(label: str, home: str, closure: bytes) -> str:
     """The version digest of code that its author has pinned by hand.
 

@@ -8,6 +8,7 @@ import sys
 import threading
 import types
 import weakref
+from collections.abc import Callable
 from types import FunctionType, ModuleType
 from typing import Any
 
@@ -160,19 +161,29 @@ def _attributes_of_wrapper(walk: Walk, node: Node, pieces: tuple[str, ...]) -> N
             walk.edge(node, f".{name}", own[name], own)
 
 
-#: By what each `lru_cache` was seen to depend on, under each of the options that it was reached with.
-_memos: weakref.WeakKeyDictionary[Any, dict[object, bytes]] = weakref.WeakKeyDictionary()
+#: What wrappers that keep something were seen to depend on, under each of the options they were reached with.
+_kept: weakref.WeakKeyDictionary[Any, dict[object, bytes]] = weakref.WeakKeyDictionary()
 
 
-def forget_memos(walk: Walk) -> None:
-    """Clear what `lru_cache` keeps of other code or constants: it would go into results of the code as it is now."""
-    for node in walk.nodes:
-        if type(node.value) is _LRU:
-            seen = _memos.setdefault(node.value, {})
-            mark = node.options, walk.mode
+def forget_kept(walk: Walk) -> None:
+    """Clear what wrappers keep of other code or constants: it would go into results of the code as it is now.
+
+    `lru_cache` keeps values; numba compiles the values of globals into its code.
+    """
+    for node in reversed(walk.nodes):  # numba links into a function what it calls: that comes first
+        clear = _clearing(node.value) if node.kind == "wrapper" else None
+        if clear is not None:
+            seen, mark = _kept.setdefault(node.value, {}), (node.options, walk.mode)
             if seen.setdefault(mark, node.digest) != node.digest:
                 seen[mark] = node.digest
-                node.value.cache_clear()
+                clear()
+
+
+def _clearing(value: Any) -> Callable[[], object] | None:
+    if type(value) is _LRU:
+        return value.cache_clear
+    is_numba = type(value).__module__.partition(".")[0] == "numba"
+    return getattr(value, "recompile", None) if is_numba else None
 
 
 def _pieces(value: object) -> tuple[str, ...]:
