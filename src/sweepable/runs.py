@@ -99,6 +99,7 @@ class Run:
         self.started = 0.0
         self.seconds = 0.0
         self._changes = 0
+        self._unfilled: bytes | None = None
         #: The call's keys by content, once its upstream calls are there.
         self.content_keys: ContentKeys | None = None
         self._doubt: str | None = None
@@ -123,6 +124,7 @@ class Run:
         announce(self.call, self.store)
         callee = self.call.callee
         self.call.version = callee.complete(self.call.version)
+        self._unfilled = callee.code.unfilled()
         self._changes = callee.code.changes if callee.version().digest == self.call.version.digest else -1
         self.started, begun = time.time(), time.perf_counter()
         try:
@@ -186,6 +188,8 @@ class Run:
         # Another object of the same content is no change; a run inside this one may have looked before us, and what
         # another thread has changed it may have changed back.
         if now.digest == before.digest and callee.code.changes == self._changes:
+            return None
+        if self._unfilled is not None and callee.code.unfilled() == self._unfilled:
             return None
         sentence = sentence or f"something that {self._name} depends on changed while it ran"
         return f"{sentence} (if it does not change the result, leave it out with ignore_globals=[...])"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import abc
+import functools
 import os
 import threading
 import types
@@ -58,6 +59,8 @@ class CodeIdentity:
         Records that the code reaches by itself, as the last walk met them.
     changes : int
         How often the code was found to be another than before.
+    fills : bool
+        Whether it reaches a cached property, which a run may fill.
     """
 
     def __init__(
@@ -83,6 +86,7 @@ class CodeIdentity:
         self._resigned = resigned
         self.calls: tuple[object, ...] = ()
         self.changes = 0
+        self.fills = False
         plain = origin.underlying(function)
         if plain is not None:
             sources.remember(plain.__code__.co_filename, plain.__globals__)
@@ -126,6 +130,10 @@ class CodeIdentity:
         what = _difference(before, after) or broken
         return f"{self.name} depends on {what}, which changed while it ran"
 
+    def unfilled(self) -> bytes | None:
+        """The digest with all cached properties empty; None where none are reached."""
+        return Walk(self.function, self.options, Mode(unfilled=True), bound=True).root.digest if self.fills else None
+
     def adopt(self, version: CodeVersion) -> str | None:
         """Take over the version that another process found, if the code here is the same.
 
@@ -166,19 +174,20 @@ class CodeIdentity:
             version = adopted
         if before is not None and before.digest != version.digest:
             self.changes += 1
-        self.calls = tuple(walk.calls)
-        self._known = guard, version
         wrappers.forget_kept(walk)
         self._see_signature()
+        self.calls = tuple(walk.calls)
+        self.fills = any(type(node.value) is functools.cached_property for node in walk.nodes)
+        self._known = guard, version
         self._speak_of(walk.watch.slow())
         return version
 
     def _see_signature(self) -> None:
         signed = signature_of(self.function)
         if not signed.is_same(self._signed):
-            self._signed = signed
             if self._resigned is not None:
                 self._resigned()
+            self._signed = signed
 
     def _refuse_dropped(self, walk: Walk) -> None:
         """What a factory gave a function is data: two functions that hold different ones must not be one."""

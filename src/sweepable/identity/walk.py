@@ -81,6 +81,8 @@ class Mode(NamedTuple):
     by_tree: bool = True
     #: Whether docstrings and annotations count.
     keep: bool = False
+    #: Whether what instances keep of their cached properties is left out.
+    unfilled: bool = False
 
 
 class Findings:
@@ -322,7 +324,7 @@ def explore_value(walk: Walk, node: Node) -> None:
         return
     walk.watch.content(value, name)
     try:
-        encoder = Encoder(Meeting(walk, node))
+        encoder = Encoder(Meeting(walk, node), unfilled=walk.mode.unfilled)
         encoded = encoder.encode(value, name)
         walk.calls += [source for _, _, source in encoder.calls]
     except UndigestibleError as error:
@@ -331,7 +333,8 @@ def explore_value(walk: Walk, node: Node) -> None:
     if node in node.within:
         _explore_unknown(walk, node)
     else:
-        _set_content(node, lambda describe: Encoder(describe).encode(value, name), encoded)
+        unfilled = walk.mode.unfilled
+        _set_content(node, lambda describe: Encoder(describe, unfilled=unfilled).encode(value, name), encoded)
 
 
 def _explore_unknown(walk: Walk, node: Node) -> None:
