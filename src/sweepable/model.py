@@ -129,8 +129,8 @@ class Argument(NamedTuple):
     #: The value itself (``value``), or the upstream call's key.
     value: object
     field: str = ""
-    #: 64 hex digits: the digest by which the argument entered the key; empty for ignored parameters.
-    digest: str = ""
+    #: What stands of the argument in the key (see `identity.key`); empty for ignored parameters.
+    part: bytes = b""
 
 
 class Failure(NamedTuple):

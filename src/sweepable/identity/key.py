@@ -17,6 +17,23 @@ def framed(part: bytes) -> bytes:
     return len(part).to_bytes(8, "little") + part
 
 
+#: Encodings up to this length stand in a key as they are; of longer ones stands the digest.
+SHORT = 64
+_DIGESTED = b"\0D"
+
+
+def key_part(encoded: bytes) -> bytes:
+    """What of an argument's encoding stands in the key: so little that it can be kept, and the key be made again."""
+    return encoded if len(encoded) <= SHORT else _DIGESTED + blake3(encoded).digest()
+
+
+def part_digest(part: bytes) -> str:
+    """The digest of the encoding that a part stands for, 64 hex digits; empty for no part."""
+    if part.startswith(_DIGESTED):
+        return part[len(_DIGESTED) :].hex()
+    return blake3(part).hexdigest() if part else ""
+
+
 class KeyMaker:
     """Makes the keys of one function's calls.
 
@@ -36,15 +53,15 @@ class KeyMaker:
         # Version and prefix change together, in one assignment: threads may make keys at the same time.
         self._prefix = ("", b"")
 
-    def key(self, version: str, encoded: Sequence[bytes], further: Iterable[tuple[str, str]] = ()) -> str:
+    def key(self, version: str, parts: Sequence[bytes], further: Iterable[tuple[str, str]] = ()) -> str:
         """The key, as 64 hex digits.
 
         Parameters
         ----------
         version : str
             Digest of the code's version.
-        encoded : sequence of bytes
-            One encoding per parameter.
+        parts : sequence of bytes
+            One per parameter, as `key_part` makes them of its encoding.
         further : iterable of (str, str)
             Names and keys of declared upstream calls that are no arguments.
         """
@@ -52,16 +69,15 @@ class KeyMaker:
         if version != known:
             prefix = self._name + framed(version.encode())
             self._prefix = (version, prefix)
-        parts = [prefix]
-        add = parts.append
-        for label, value in zip(self._labels, encoded, strict=True):
-            size = len(value)
+        whole = [prefix]
+        add = whole.append
+        for label, part in zip(self._labels, parts, strict=True):
             add(label)
-            add(_SIZES[size] if size < 256 else size.to_bytes(8, "little"))
-            add(value)
+            add(_SIZES[len(part)])
+            add(part)
         for name, key in further:
-            parts += (framed(b"depends_on"), framed(name.encode()), framed(key.encode()))
-        return blake3(b"".join(parts)).hexdigest()
+            whole += (framed(b"depends_on"), framed(name.encode()), framed(key.encode()))
+        return blake3(b"".join(whole)).hexdigest()
 
 
 def content_digest(kind: str, *parts: bytes) -> str:

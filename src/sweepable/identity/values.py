@@ -310,7 +310,12 @@ def _by_protocol(kind: type) -> Handler | None:
 
 def _upstream_call(walk: Walk, value: Any) -> bytes:
     key: str = value.__sweepable_key__
-    return b"K" + sized(walk.met(key, value).encode())
+    return encode_reference(walk.met(key, value))
+
+
+def encode_reference(key: str) -> bytes:
+    """What stands for an upstream call within a value."""
+    return b"K" + sized(key.encode())
 
 
 def _upstream_calls(walk: Walk, value: Any) -> bytes:

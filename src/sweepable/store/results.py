@@ -10,6 +10,7 @@ from typing import Any, cast
 from blake3 import blake3
 
 from sweepable.errors import DamagedError
+from sweepable.identity.key import part_digest
 from sweepable.model import Argument, Failure, Layout, Outputs
 from sweepable.store import plain
 from sweepable.store.codecs import (
@@ -171,8 +172,8 @@ def encode_arguments(arguments: tuple[Argument, ...], externals: Externals) -> b
 
 
 def _argument(argument: Argument, externals: Externals) -> bytes:
-    head = map(plain.text, (argument.name, argument.kind, argument.field, argument.digest))
-    return plain.sequence("t", [*head, _argument_value(argument, externals)])
+    head = map(plain.text, (argument.name, argument.kind, argument.field))
+    return plain.sequence("t", [*head, plain.encode(argument.part, None), _argument_value(argument, externals)])
 
 
 def _argument_value(argument: Argument, externals: Externals) -> bytes:
@@ -204,10 +205,10 @@ def decode_arguments(data: bytes, load: LoadExternal) -> tuple[Argument, ...]:
 
 
 def _decoded_argument(part: Any, load: LoadExternal) -> Argument:
-    name, kind, field, digest, value = part
+    name, kind, field, key_part, value = part
     if isinstance(value, Extension):
-        value = _argument_elsewhere(value, digest, load)
-    return Argument(name, kind, value, field, digest)
+        value = _argument_elsewhere(value, part_digest(key_part), load)
+    return Argument(name, kind, value, field, key_part)
 
 
 def _argument_elsewhere(part: Extension, digest: str, load: LoadExternal) -> object:
