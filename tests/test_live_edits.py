@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import pytest
 
-from running import script_environment
+from running import RunScript, script_environment
 
 SESSION = Path(__file__).with_name("live_session.py")
 #: Files of cases. A case is ``## name: what its calls of run() come to`` and cells, with ``# %%`` between them.
@@ -63,6 +63,48 @@ def played(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, list
         assert process.returncode == 0, output
         told[group] = json.loads((folder / "came.json").read_text())
     return told
+
+
+def test_threads_while_a_constant_changes(run_script: RunScript) -> None:
+    """Whatever threads do to a constant while others call, no result is stored under code that did not give it."""
+    done = run_script(
+        """
+        import threading
+        import warnings
+
+        import sweepable
+
+        warnings.simplefilter("ignore")
+        K = 1
+
+        @sweepable.cache
+        def f(x):
+            return (x, K)
+
+        def call(numbers):
+            for x in numbers:
+                f(x)
+
+        def change(numbers):
+            global K
+            for x in numbers:
+                K = 3 - K
+                f(x)
+
+        threads = [threading.Thread(target=call, args=(range(n, n + 60),)) for n in (0, 1000)]
+        threads.append(threading.Thread(target=change, args=(range(2000, 2060),)))
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        wrong = 0
+        for K in (1, 2):
+            wrong += sum(rec.value[1] != K for rec in f.select())
+            assert f.select().count()
+        print(wrong)
+        """
+    )
+    assert done.stdout.split() == ["0"]
 
 
 @pytest.mark.parametrize(("group", "name"), NAMES, ids=[name for _, name in NAMES])

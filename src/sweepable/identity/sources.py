@@ -5,6 +5,7 @@ import __future__
 
 import ast
 import io
+import keyword
 import linecache
 import os
 import re
@@ -27,6 +28,7 @@ _STATES = 8
 #: The file name of code that `cloudpickle` has sent: the real one is lost on the way.
 _SENT = "<dynamic-code>"
 _MAINS = ("__main__", "__mp_main__")
+_IMPORT = re.compile(r"^[ \t]*(?:from\s+\S+\s+)?import\s+(\([^)]*\)|[^\n]*)", re.MULTILINE)
 _DEFINITIONS = ("def ", "async def ")
 #: How a line goes on, or is no statement, where it is not indented: within brackets, or a comment.
 _WITHIN = " \t\r\f)]}#"
@@ -64,6 +66,7 @@ class Text:
         self._tree: ast.Module | None = None
         self._scopes: dict[int, list[_Scope]] = {}
         self._lines: list[str] | None = None
+        self._imports: list[str] | None = None
 
     def lines(self) -> list[str]:
         """The lines of the text, as Python counts them."""
@@ -94,14 +97,32 @@ class Text:
         # On the lines where it stands, so that nothing but a comparison is needed where nothing has moved.
         text = "\n" * (code.co_firstlineno - 1) + "\n".join(lines)
         tree = _parsed(text, self.filename) if lines else None
-        found = _compiled(tree, self.filename, code.co_flags & _FUTURES) if tree is not None else None
-        made = [part for part in inner(found) if part.co_name == code.co_name] if found is not None else []
-        if tree is None or len(made) != 1 or (made[0] != code and normal(made[0]) != normal(code)):
+        if tree is None or not any(_makes(part, code) for part in self._compiled_alone(tree, code)):
             return None
         node = tree.body[0]
         assert isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
         last = (node.end_lineno or 0) - code.co_firstlineno + 1
         return Located(node, "\n".join(lines[:last]), code.co_firstlineno)
+
+    def _compiled_alone(self, tree: ast.Module, code: CodeType) -> Iterator[CodeType]:
+        """A definition compiled below the imports of the text, and without them, as IPython does.
+
+        Functions of a module that is imported in the same text are called by other byte code.
+        """
+        flags = code.co_flags & _FUTURES
+        names = [ast.alias(name, lineno=1, col_offset=0) for name in self._imported()]
+        imports = ast.Import(names, lineno=1, col_offset=0)
+        for above in ([imports], []) if names else ([],):
+            found = _compiled(ast.Module([*above, *tree.body], []), self.filename, flags)
+            if found is not None:
+                yield found
+
+    def _imported(self) -> list[str]:
+        """The names that import statements of the text may bind; possibly more."""
+        if self._imports is None:
+            names = dict.fromkeys(name for part in _IMPORT.findall(self.text) for name in re.findall(r"\w+", part))
+            self._imports = [name for name in names if name.isidentifier() and not keyword.iskeyword(name)]
+        return self._imports
 
     def _locate_within(self, code: CodeType, codes: dict[str, list[CodeType]]) -> Located | None:
         named = codes.get(code.co_name, ())
@@ -161,6 +182,12 @@ def _compiled(text: str | ast.Module, filename: str, flags: int) -> CodeType | N
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None
     return found if isinstance(found, CodeType) else None
+
+
+def _makes(module: CodeType, code: CodeType) -> bool:
+    """Whether a compiled definition is that of a code object."""
+    made = [part for part in inner(module) if part.co_name == code.co_name]
+    return len(made) == 1 and (made[0] == code or normal(made[0]) == normal(code))
 
 
 def _definition(lines: list[str], first: int) -> list[str]:
