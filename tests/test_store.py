@@ -25,7 +25,6 @@ from hypothesis import strategies as st
 from running import RunScript
 from storing import blob_files, gain, key_of, new_call, outputs_of, same
 from sweepable.errors import DamagedData, DamagedError, StoreError, TrustError
-from sweepable.identity.key import part_digest
 from sweepable.model import Argument, Layout, Outputs, Status
 from sweepable.store import CannotEncode, Store, Summary, files, index, open_store
 from test_codecs import ARRAYS, FRAME, PLAIN
@@ -232,7 +231,7 @@ def test_arguments_are_kept_so_that_a_call_can_run_again(store: Store) -> None:
         Argument(f"a{n}", "value", value, "", b"\0D" + bytes.fromhex(key_of(n))) for n, value in enumerate(values)
     )
     found = store.arguments(store.put(new_call(0, 1.0, arguments=arguments)))
-    assert [part_digest(argument.part) for argument in found] == [key_of(n) for n in range(len(values))]
+    assert [argument.digest for argument in found] == [key_of(n) for n in range(len(values))]
     for argument, value in zip(found[:5], values[:5], strict=True):
         assert_equal(argument.value, value)
     assert [argument.value for argument in found[5:8]] == [

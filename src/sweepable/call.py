@@ -186,7 +186,8 @@ class Call:
 
     def title(self) -> str:
         """The call as one would write it, shortened."""
-        shown = ", ".join(f"{n}={short(v)}" for n, v in zip(self.callee.parameters, self.bound, strict=True))
+        bound = zip(self.callee.parameters, self.bound, strict=True)
+        shown = ", ".join(f"{name}={short(as_upstream(value) or value)}" for name, value in bound)
         return f"{self.callee.name}({shown})"
 
 

@@ -6,7 +6,6 @@ import itertools
 import json
 from collections.abc import Iterator, Sequence
 
-from sweepable.identity.key import part_digest
 from sweepable.lineage import calls_of
 from sweepable.model import StoredCall
 from sweepable.store.cells import Cell, to_cell
@@ -59,7 +58,7 @@ def _calls(store: Store, function: int, keys: Sequence[str] | None) -> list[Stor
 def _cells(store: Store, call: StoredCall) -> Iterator[tuple[tuple[str, str], Cell]]:
     for argument in store.arguments(call):
         if argument.kind == "value":
-            yield ("parameter", argument.name), to_cell(argument.value, part_digest(argument.part))
+            yield ("parameter", argument.name), to_cell(argument.value, argument.digest)
         else:
             query = "SELECT id FROM _calls WHERE key = ?"
             row = store.connection().execute(query, (argument.value,)).fetchone()

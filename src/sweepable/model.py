@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal, NamedTuple
 
+from blake3 import blake3
+
 #: How a stored call ended. ``done`` is served; the others never are.
 #: ``tainted``: it changed what its key was made of. ``failed``: it raised. ``killed``: its process died.
 #: ``unkept``: it returned, but its result could not be stored (the row keeps the lineage whole).
@@ -13,6 +15,12 @@ Status = Literal["done", "tainted", "failed", "killed", "unkept"]
 #: How an upstream call came to be one: given as an argument (or a parameter's default), called inside,
 #: or declared by ``depends_on``.
 Role = Literal["argument", "nested", "depends_on"]
+
+
+#: Of a source that is longer, only the beginning is kept.
+LONGEST_SOURCE = 20_000
+#: The kind of the one node of a version that its author has pinned by hand; its summary is what the author wrote.
+PIN = "pin"
 
 
 class CodeNode(NamedTuple):
@@ -119,6 +127,17 @@ class ContentKeys(NamedTuple):
     arguments: Content | None
 
 
+#: How the part of an argument begins that is no encoding, but the digest of one.
+DIGESTED = b"\0D"
+
+
+def part_digest(part: bytes) -> str:
+    """The digest of the encoding that a part of a key stands for, 64 hex digits; empty for no part."""
+    if part.startswith(DIGESTED):
+        return part[len(DIGESTED) :].hex()
+    return blake3(part).hexdigest() if part else ""
+
+
 class Argument(NamedTuple):
     """One bound argument as the store keeps it."""
 
@@ -131,6 +150,11 @@ class Argument(NamedTuple):
     field: str = ""
     #: What stands of the argument in the key (see `identity.key`); empty for ignored parameters.
     part: bytes = b""
+
+    @property
+    def digest(self) -> str:
+        """The digest of its encoding, 64 hex digits; empty for ignored parameters."""
+        return part_digest(self.part)
 
 
 class Failure(NamedTuple):

@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from sweepable.errors import UndigestibleError
+from sweepable.identity.holding import held, parts_of, same_parts, slots_of
 from sweepable.identity.values import Encoder, is_frozen
 
 #: Arrays up to this size are compared byte by byte; larger ones by digest.
@@ -378,28 +379,6 @@ def _fingerprint(value: object) -> tuple[bytes, list[object]]:
     return Encoder(describe).encode(value), kept
 
 
-def parts_of(value: Any) -> Iterator[object]:
-    """What an object of any kind visibly holds: its class, content and attributes."""
-    yield type(value)
-    if isinstance(value, Mapping):
-        for key, part in value.items():
-            yield key
-            yield part
-    elif isinstance(value, list | tuple):
-        yield from value
-    if hasattr(value, "__dict__") and not isinstance(value, type | types.ModuleType):
-        for key, part in vars(value).items():
-            yield key
-            yield part
-    for _, part in slots_of(value):
-        yield part
-
-
-def _same_parts(value: object, before: tuple[object, ...]) -> bool:
-    now = tuple(parts_of(value))
-    return len(now) == len(before) and all(map(is_, now, before))
-
-
 def _is_empty(cell: types.CellType) -> bool:
     try:
         cell.cell_contents  # noqa: B018
@@ -408,23 +387,8 @@ def _is_empty(cell: types.CellType) -> bool:
     return False
 
 
-def slots_of(value: object) -> list[tuple[types.MemberDescriptorType, object]]:
-    """The slots of an instance with what they hold; see `held`."""
-    slotted = [cls for cls in type(value).__mro__ if "__slots__" in vars(cls)]
-    entries = [entry for cls in slotted for entry in vars(cls).values()]
-    return [(entry, held(entry, value)) for entry in entries if isinstance(entry, types.MemberDescriptorType)]
-
-
-def held(slot: types.MemberDescriptorType, value: object) -> object:
-    """What a slot holds; this function itself where it holds nothing."""
-    try:
-        return slot.__get__(value)
-    except AttributeError:
-        return held
-
-
 _HELPERS: dict[str, Any] = {
     "len": len, "all": all, "map": map, "is_": is_, "set": set, "id": id, "type": type, "repr": repr, "held": held,
     "is_empty": _is_empty,
-    "same_parts": _same_parts,
+    "same_parts": same_parts,
 }  # fmt: skip

@@ -6,6 +6,8 @@ from collections.abc import Iterable, Sequence
 
 from blake3 import blake3
 
+from sweepable.model import DIGESTED
+
 # Part of every key: a change of what keys are made of makes a change here, never a clash.
 _FORMAT = b"sweepable call 1"
 #: Short lengths as `framed` writes them: this is on the way of every hit.
@@ -19,19 +21,11 @@ def framed(part: bytes) -> bytes:
 
 #: Encodings up to this length stand in a key as they are; of longer ones stands the digest.
 SHORT = 64
-_DIGESTED = b"\0D"
 
 
 def key_part(encoded: bytes) -> bytes:
     """What of an argument's encoding stands in the key: so little that it can be kept, and the key be made again."""
-    return encoded if len(encoded) <= SHORT else _DIGESTED + blake3(encoded).digest()
-
-
-def part_digest(part: bytes) -> str:
-    """The digest of the encoding that a part stands for, 64 hex digits; empty for no part."""
-    if part.startswith(_DIGESTED):
-        return part[len(_DIGESTED) :].hex()
-    return blake3(part).hexdigest() if part else ""
+    return encoded if len(encoded) <= SHORT else DIGESTED + blake3(encoded).digest()
 
 
 class KeyMaker:
@@ -93,7 +87,7 @@ def content_digest(kind: str, *parts: bytes) -> str:
     return blake3(b"".join(map(framed, (b"sweepable content 1", kind.encode(), *parts)))).hexdigest()
 
 
-def pinned_version(label: str, home: str, closure: bytes) -> str:
+def pinned_version(label: str, home: str, closure: bytes, packages: Sequence[str] = ()) -> str:
     """The version digest of code that its author has pinned by hand.
 
     Parameters
@@ -104,6 +98,9 @@ def pinned_version(label: str, home: str, closure: bytes) -> str:
         Where the function lives: two functions of one name are not one because their labels are.
     closure : bytes
         Encoding of the values that the function holds: they are data, not code.
+    packages : sequence of str
+        Packages whose version counts all the same, with that.
     """
-    parts = (b"sweepable pinned version", label.encode(), home.encode(), closure)
+    named = (package.encode() for package in packages)
+    parts = (b"sweepable pinned version", label.encode(), home.encode(), closure, *named)
     return blake3(b"".join(map(framed, parts))).hexdigest()

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import enum
 import reprlib
 import types
 import weakref
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -13,7 +14,8 @@ import numpy as np
 from sweepable.errors import UndigestibleError
 from sweepable.identity import graph, origin
 from sweepable.identity.graph import Node
-from sweepable.identity.guard import Watch, held, slots_of
+from sweepable.identity.guard import Watch
+from sweepable.identity.holding import named_parts
 from sweepable.identity.values import Encoder, encode_scalar
 
 
@@ -356,7 +358,7 @@ def _set_content(node: Node, content: Callable[[graph.Describe], bytes], encoded
 
 def _explore_in_parts(walk: Walk, node: Node, error: UndigestibleError) -> None:
     """Of a value that cannot be digested as a whole, what can be still counts; the rest is named."""
-    parts = _parts(node.value)
+    parts = named_parts(node.value)
     if parts is None:
         walk.findings.note(f"{node.names[0]} ({error.type_name}) does not count: {error.reason}")
         node.own = f"undigestible {error.type_name}".encode()
@@ -369,47 +371,60 @@ def _explore_in_parts(walk: Walk, node: Node, error: UndigestibleError) -> None:
         walk.edge(node, f"{node.names[0]}{label}", part, node.value)
 
 
-def _parts(value: Any) -> Iterable[tuple[str, object]] | None:
-    if isinstance(value, Mapping):
-        return [(f"[{_short(key)}]", part) for key, part in value.items()]
-    if isinstance(value, list | tuple):
-        return [(f"[{at}]", part) for at, part in enumerate(value)]
-    if isinstance(value, type | types.ModuleType):
-        return None
-    if _is_all_attributes(type(value)):
-        found = {slot.__name__: part for slot, part in slots_of(value) if part is not held}
-        found |= getattr(value, "__dict__", {})
-        return [(f".{key}", found[key]) for key in sorted(key for key in found if isinstance(key, str))] or None
-    return None
-
-
-def _is_all_attributes(cls: type) -> bool:
-    """Whether instances hold nothing but attributes: no class among its bases is written in C."""
-    written_in_python = 1 << 9
-    return all(base.__flags__ & written_in_python or base in _BARE for base in cls.__mro__)
-
-
-_BARE = (object, types.SimpleNamespace)
-
-
-def _short(key: object) -> str:
-    return repr(key) if isinstance(key, str | int | float) else type(key).__name__
-
-
 def summary(value: object) -> str:
     """A value in a few words, without running anybody's code."""
-    if type(value) in _PLAIN:
+    kind = type(value)
+    if kind in _PLAIN:
         return _SHOW.repr(value)
-    if type(value) in (list, tuple, set, frozenset) and all(type(part) in _PLAIN for part in value):  # type: ignore[attr-defined]
-        return _SHOW.repr(value)
+    if kind in _CONTAINERS:
+        return _SHOW.repr(value) if _is_small(value) else f"{kind.__name__} of {len(value)}"  # type: ignore[arg-type]
     if isinstance(value, np.ndarray):
-        return f"{value.dtype} array of shape {value.shape}"
-    return type(value).__qualname__
+        return _array(value)
+    if isinstance(value, np.number | np.bool_) or kind.__module__.partition(".")[0] in _PRINTED:
+        return repr(value)
+    return kind.__qualname__ + _attributes(value)
 
 
+def _array(value: np.ndarray[Any, Any]) -> str:
+    if value.size <= _SMALL_ARRAY and value.dtype.kind in "biufc" and type(value) is np.ndarray:
+        return f"{value.dtype} array {value.tolist()}"
+    return f"{value.dtype} array of shape {value.shape}"
+
+
+def _attributes(value: object) -> str:
+    """The attributes of an instance, where they are few and plain."""
+    if isinstance(value, enum.Enum):
+        return f".{value.__dict__.get('_name_')}"
+    try:
+        own = object.__getattribute__(value, "__dict__")
+    except AttributeError:
+        return ""
+    if type(own) is not dict or isinstance(value, type | types.ModuleType) or not own or not _is_small(own):
+        return ""
+    return f"({', '.join(f'{name}={_SHOW.repr(part)}' for name, part in own.items())})"
+
+
+def _is_small(value: Any, depth: int = 3) -> bool:
+    """Whether a container holds a few plain values, and containers of such."""
+    if len(value) > _MOST_PARTS:
+        return False
+    parts = [*value.keys(), *value.values()] if type(value) is dict else value
+    return all(
+        type(part) in _PLAIN or (type(part) in _CONTAINERS and depth > 0 and _is_small(part, depth - 1))
+        for part in parts
+    )
+
+
+#: Longer containers are told by their length.
+_MOST_PARTS = 40
+_SMALL_ARRAY = 8
 _SHOW = reprlib.Repr()
 _SHOW.maxstring = _SHOW.maxother = 60
+_SHOW.maxdict = _SHOW.maxlist = _SHOW.maxtuple = _SHOW.maxset = _SHOW.maxfrozenset = _MOST_PARTS
 _PLAIN = frozenset({bool, int, float, complex, str, bytes, type(None)})
+_CONTAINERS = frozenset({list, tuple, dict, set, frozenset})
+#: Of the standard library, with a short form of their own.
+_PRINTED = frozenset({"datetime", "decimal", "fractions", "pathlib", "uuid"})
 
 EXPLORERS["value"] = explore_value
 EXPLORERS["absent"] = lambda walk, node: None

@@ -13,7 +13,17 @@ from typing import Any, NamedTuple, cast
 
 from blake3 import blake3
 
-from sweepable.model import CodeVersion, FunctionFacts, Layout, NewCall, Status, StoredCall, UpstreamCall
+from sweepable.model import (
+    LONGEST_SOURCE,
+    PIN,
+    CodeVersion,
+    FunctionFacts,
+    Layout,
+    NewCall,
+    Status,
+    StoredCall,
+    UpstreamCall,
+)
 from sweepable.store import contents, function_tables, schema
 from sweepable.store.cells import Cell
 from sweepable.store.files import Stamp
@@ -262,13 +272,28 @@ def _version_id(c: sqlite3.Connection, function: int, version: CodeVersion) -> i
             version.digest,
             version.fingerprint,
             time.time(),
-            _storable(version.nodes[0].summary) if version.nodes else "",
-            json.dumps([node._asdict() for node in version.nodes]),
+            _storable(version.nodes[0].summary) if version.nodes and version.nodes[0].kind != PIN else "",
+            json.dumps([node._replace(summary=node.summary[:LONGEST_SOURCE])._asdict() for node in version.nodes]),
             json.dumps(version.packages),
             json.dumps(version.untracked),
         ),
     )
     return cast("int", cursor.lastrowid)
+
+
+def set_label(c: sqlite3.Connection, version: int, label: str | None) -> None:
+    """Call a version something, or nothing any more."""
+    c.execute("UPDATE _versions SET label = ? WHERE id = ?", (label, version))
+
+
+def labelled(c: sqlite3.Connection, version: int, label: str) -> int | None:
+    """Another version of the same function that bears this label."""
+    query = (
+        "SELECT o.id FROM _versions AS v JOIN _versions AS o ON o.function = v.function AND o.id <> v.id "
+        "WHERE v.id = ? AND o.label = ?"
+    )
+    row = c.execute(query, (version, label)).fetchone()
+    return None if row is None else cast("int", row[0])
 
 
 def _storable(text: str) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
-from sweepable.identity.key import part_digest
 from sweepable.model import Argument, NewCall, Outputs
 from sweepable.store import index, results
 from sweepable.store.blobs import digest_of
@@ -49,7 +48,7 @@ def _argument_cells(arguments: tuple[Argument, ...]) -> dict[Column, Cell]:
     """Parameters by value; those that are upstream calls by its key, which the index turns into its id."""
     return {
         ("parameter", argument.name) if argument.kind == "value" else ("upstream", argument.name): (
-            to_cell(argument.value, part_digest(argument.part)) if argument.kind == "value" else str(argument.value)
+            to_cell(argument.value, argument.digest) if argument.kind == "value" else str(argument.value)
         )
         for argument in arguments
     }

@@ -10,8 +10,7 @@ from typing import Any, cast
 from blake3 import blake3
 
 from sweepable.errors import DamagedError
-from sweepable.identity.key import part_digest
-from sweepable.model import Argument, Failure, Layout, Outputs
+from sweepable.model import Argument, Failure, Layout, Outputs, part_digest
 from sweepable.store import plain
 from sweepable.store.codecs import (
     CannotEncode,

@@ -143,6 +143,20 @@ class Store(Reading):
         with self._published(pending, prepared), self._connections.writing() as c:
             return index.relayout(c, call, outputs.layout, prepared) or call
 
+    def set_label(self, version: int, label: str | None) -> int | None:
+        """Call a version of a function something (None: nothing any more), unless another one is called so.
+
+        Returns
+        -------
+        int or None
+            The other version of the function that has this label: nothing was changed then.
+        """
+        with self._connections.writing() as c:
+            other = index.labelled(c, version, label) if label is not None else None
+            if other is None:
+                index.set_label(c, version, label)
+            return other
+
     # -- single flight
 
     def hold(
