@@ -124,8 +124,9 @@ class Run:
         announce(self.call, self.store)
         callee = self.call.callee
         self.call.version = callee.complete(self.call.version)
-        self._unfilled = callee.code.unfilled()
-        self._changes = callee.code.changes if callee.version().digest == self.call.version.digest else -1
+        is_current = callee.version().digest == self.call.version.digest
+        self._changes = callee.code.changes if is_current else -1
+        self._unfilled = callee.code.unfilled() if is_current else None
         self.started, begun = time.time(), time.perf_counter()
         try:
             with within(self.frame):
