@@ -107,6 +107,39 @@ def test_threads_while_a_constant_changes(run_script: RunScript) -> None:
     assert done.stdout.split() == ["0"]
 
 
+def test_numba_compiles_globals_in(run_script: RunScript) -> None:
+    """A constant that numba has compiled into a helper is compiled in anew when it has changed."""
+    pytest.importorskip("numba")
+    done = run_script(
+        """
+        import warnings
+
+        import numba
+
+        import sweepable
+
+        warnings.simplefilter("ignore")
+        K = 1
+
+        @numba.njit
+        def inner(x):
+            return x + K
+
+        @numba.njit
+        def helper(x):
+            return 10 * inner(x)
+
+        @sweepable.cache
+        def f(x):
+            return helper(x)
+
+        for K in (1, 2, 1):
+            print(f.peek(1) is not None, f(1))
+        """
+    )
+    assert done.stdout.splitlines() == ["False 20", "False 30", "True 20"]
+
+
 @pytest.mark.parametrize(("group", "name"), NAMES, ids=[name for _, name in NAMES])
 def test_live_edit(played: dict[str, dict[str, list[str]]], group: str, name: str) -> None:
     """Whatever is edited in a running session, a value is never stale, and what has not changed is not run again."""

@@ -95,7 +95,8 @@ def play():
             sweep(f"{how}, a constant set here only", lab.f, executor=pool)
             lab.K = 1
             edit(f"def helper(x):", f"def helper(x):\\n    x = {len(how)} * x")
-            edit("def helper", f"@sweepable.cache(y=int)\\ndef added_{how}(x):\\n    return -x * {len(how)}\\n\\ndef helper")
+            added = f"@sweepable.cache(y=int)\\ndef added_{how}(x):\\n    return -x * {len(how)}\\n\\n"
+            edit("def helper", f"{added}def helper")
             sweep(f"{how}, edited", lab.f, executor=pool)
             sweep(f"{how}, added", getattr(lab, f"added_{how}"), executor=pool)
         with ProcessPoolExecutor(2, mp_context=multiprocessing.get_context(how)) as pool:
