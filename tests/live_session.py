@@ -18,7 +18,6 @@ from typing import Any
 
 import numpy as np
 from IPython.core.interactiveshell import InteractiveShell
-from traitlets.config import Config
 
 import sweepable
 
@@ -30,9 +29,8 @@ class Session:
     """An IPython shell, and what the calls made in it came to."""
 
     def __init__(self) -> None:
-        config = Config()
-        config.HistoryManager.enabled = False
-        self.shell: Any = InteractiveShell.instance(config=config)
+        self.shell: Any = InteractiveShell.instance()
+        self.shell.history_manager.enabled = False
         self.shell.showtraceback = lambda *args, **kwargs: None  # told by the result of each cell
         self.came_to: list[str] = []
         self.said: list[str] = []
@@ -91,7 +89,7 @@ def _same(value: Any, other: Any) -> bool:
 
 
 def _told(error: BaseException) -> str:
-    return "".join(traceback.format_exception(error))[-1500:]
+    return "".join(traceback.format_exception(error))[-3000:]
 
 
 def write(name: str, text: str | None = None, *, replace: tuple[str, str] | None = None) -> ModuleType | None:

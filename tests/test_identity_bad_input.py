@@ -104,8 +104,8 @@ def test_values_that_raise_while_they_are_read(run_script: RunScript) -> None:
     lines = run_script(script).stdout.splitlines()
     assert lines[0] == "x['a'][1] reading it raised ValueError('not this way')"
     assert lines[1] == "1 True"
-    assert lines[2].startswith("1 1 ") and "g: bad (__main__.Bad) does not count: reading it raised" in lines[2]
-    assert lines[2].count("bad (") == 1 and len(lines) == 3
+    # Of a global all that can be told counts, part by part.
+    assert lines[2:] == ["1 1 []"]
 
 
 def test_large_global_is_named_once_with_the_way_out(run_script: RunScript) -> None:

@@ -43,8 +43,6 @@ NEEDLESS = {
 SAID = {
     "cmp_to_key": "counts by the code that it holds alone",
     "map over a helper, as a constant": "counts by the code that it holds alone",
-    "__getattribute__": "does not count",
-    "an instance as the owner of a method argument": "does not count",
     "import_module of a name in a table": "imports a module whose name it computes",
     "behind a lazy module": "imports a module whose name it computes",
     "sys.modules of a constant": "looks modules up in sys.modules",

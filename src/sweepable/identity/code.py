@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import abc
+import functools
 import importlib.util
 import os
 import sys
@@ -21,6 +22,7 @@ from sweepable.identity import classes, functions, origin, sources, wrappers
 from sweepable.identity.graph import Node, hashed
 from sweepable.identity.guard import Guard, Watch
 from sweepable.identity.origin import home_of, is_user_code
+from sweepable.identity.signatures import signature_of
 from sweepable.identity.values import Encoder
 from sweepable.identity.walk import Mode, Options, Walk
 from sweepable.model import CodeNode, CodeVersion
@@ -52,6 +54,17 @@ class CodeIdentity:
         Packages whose installed version counts.
     name : str, optional
         What messages call the function.
+    resigned : callable, optional
+        Called when the function's own parameters or defaults were found to have been changed in place.
+
+    Attributes
+    ----------
+    calls : tuple
+        Records that the code reaches by itself, as the last walk met them.
+    changes : int
+        How often the code was found to be another than before.
+    fills : bool
+        Whether it reaches a cached property, which a run may fill.
     """
 
     def __init__(
@@ -62,18 +75,22 @@ class CodeIdentity:
         ignore_globals: Sequence[str] = (),
         packages: Sequence[str] = (),
         name: str | None = None,
+        resigned: Callable[[], None] | None = None,
     ) -> None:
         self.function = function
         self.name = name or getattr(function, "__qualname__", type(function).__qualname__)
         tracked = tuple(part.__name__ if isinstance(part, ModuleType) else part for part in track)
         self.options = Options(tracked, frozenset(ignore_globals), tuple(packages))
         self._lock = threading.RLock()
-        self._guard: Guard | None = None
-        self._version: CodeVersion | None = None
+        #: Both at once, so that no thread takes the guard of one version for that of another.
+        self._known: tuple[Guard, CodeVersion] | None = None
         self._adopted: CodeVersion | None = None
         self._spoken_of: set[str] = set()
-        #: Records that the code reaches by itself, as the last walk met them.
+        self._signed = signature_of(function)
+        self._resigned = resigned
         self.calls: tuple[object, ...] = ()
+        self.changes = 0
+        self.fills = False
         plain = origin.underlying(function)
         if plain is not None:
             sources.remember(plain.__code__.co_filename, plain.__globals__)
@@ -84,9 +101,9 @@ class CodeIdentity:
         While nothing that it was made of has changed, this costs a recheck by identity; else the code is walked
         again.
         """
-        guard, version = self._guard, self._version
-        if guard is not None and version is not None and guard.holds(self.function):
-            return version
+        known = self._known
+        if known is not None and known[0].holds(self.function):
+            return known[1]
         with self._lock:
             return self._examine()
 
@@ -106,9 +123,9 @@ class CodeIdentity:
 
         Asked after a run: a run that changes what it depends on has no result that another could be served.
         """
-        guard, before = self._guard, self._version
-        if guard is None or before is None or guard.holds(self.function):
+        if self._known is None or self._known[0].holds(self.function):
             return None
+        guard, before = self._known
         with self._lock:
             broken = guard.broken(self.function) or "something it depends on"
             after = self._examine()
@@ -116,6 +133,10 @@ class CodeIdentity:
             return None
         what = _difference(before, after) or broken
         return f"{self.name} depends on {what}, which changed while it ran"
+
+    def unfilled(self) -> bytes | None:
+        """The digest with all cached properties empty; None where none are reached."""
+        return Walk(self.function, self.options, Mode(unfilled=True), bound=True).root.digest if self.fills else None
 
     def adopt(self, version: CodeVersion) -> str | None:
         """Take over the version that another process found, if the code here is the same.
@@ -135,7 +156,8 @@ class CodeIdentity:
             here = self._examine(mirrored=True)
             if here.fingerprint != version.fingerprint:
                 return _disagreement(version, here)
-            self._adopted = self._version = version
+            assert self._known is not None
+            self._adopted, self._known = version, (self._known[0], version)
         return None
 
     def _examine(self, *, mirrored: bool = False) -> CodeVersion:
@@ -143,20 +165,33 @@ class CodeIdentity:
         walk, mode = _walk(self.function, self.options, watch, bound=True)
         self._refuse_dropped(walk)
         guard, adopted = walk.watch.guard(), self._adopted
+        before = self._known[1] if self._known is not None else None
         mirror = None
         if mirrored or adopted is not None:
             mirror = Walk(self.function, self.options, mode._replace(by_tree=False), bound=True)
         version = _version_of(walk, mirror, self.options)
-        for known in (adopted, self._version):
+        for known in (adopted, before):
             same = known is not None and known.digest == version.digest
             if known is not None and same and version.fingerprint in ("", known.fingerprint):
                 version = known
         if adopted is not None and adopted.fingerprint == version.fingerprint:
             version = adopted
-        self._guard, self._version = guard, version
+        if before is not None and before.digest != version.digest:
+            self.changes += 1
+        wrappers.forget_kept(walk)
+        self._see_signature()
         self.calls = tuple(walk.calls)
+        self.fills = any(type(node.value) is functools.cached_property for node in walk.nodes)
+        self._known = guard, version
         self._speak_of(walk.watch.slow())
         return version
+
+    def _see_signature(self) -> None:
+        signed = signature_of(self.function)
+        if not signed.is_same(self._signed):
+            if self._resigned is not None:
+                self._resigned()
+            self._signed = signed
 
     def _refuse_dropped(self, walk: Walk) -> None:
         """What a factory gave a function is data: two functions that hold different ones must not be one."""

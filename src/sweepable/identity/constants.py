@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 import reprlib
 import types
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,7 @@ import numpy as np
 from sweepable.errors import UndigestibleError
 from sweepable.identity import graph, opaque, origin
 from sweepable.identity.graph import Node
-from sweepable.identity.opaque import attributes_of, held, slots_of
+from sweepable.identity.holding import named_parts
 from sweepable.identity.values import TOO_DEEP, Encoder, encode_scalar
 from sweepable.identity.walk import EXPLORERS, Walk
 
@@ -41,11 +41,11 @@ def explore_value(walk: Walk, node: Node) -> None:
         _set_content(node, lambda describe: scalar, scalar)
         return
     walk.watch.content(value, name)
-    if (levels := walk.deep.get(node, 0)) and (parts := _parts(value)):
+    if (levels := walk.deep.get(node, 0)) and (parts := named_parts(value)):
         _explore_parts(walk, node, parts, levels - 1)
         return
     try:
-        encoder = Encoder(Meeting(walk, node))
+        encoder = Encoder(Meeting(walk, node), unfilled=walk.mode.unfilled)
         encoded = encoder.encode(value, name)
         walk.calls += [source for _, _, source in encoder.calls]
     except UndigestibleError as error:
@@ -54,7 +54,8 @@ def explore_value(walk: Walk, node: Node) -> None:
     if node in node.within:
         _explore_unknown(walk, node)
     else:
-        _set_content(node, lambda describe: Encoder(describe).encode(value, name), encoded)
+        unfilled = walk.mode.unfilled
+        _set_content(node, lambda describe: Encoder(describe, unfilled=unfilled).encode(value, name), encoded)
 
 
 def _explore_unknown(walk: Walk, node: Node) -> None:
@@ -76,7 +77,7 @@ def _set_content(node: Node, content: Callable[[graph.Describe], bytes], encoded
 
 def _explore_in_parts(walk: Walk, node: Node, error: UndigestibleError) -> None:
     """Of a value that cannot be digested as a whole, what can be still counts; the rest is named."""
-    parts = _parts(node.value)
+    parts = named_parts(node.value)
     if parts is None:
         if walk.is_user(cls := type(node.value)):
             walk.edge(node, "__class__", cls)
@@ -102,36 +103,10 @@ def _explore_parts(walk: Walk, node: Node, parts: Iterable[tuple[str, object]], 
             walk.deep.setdefault(target, levels)
 
 
-def _parts(value: Any) -> Iterable[tuple[str, object]] | None:
-    kind = type(value)  # never `isinstance`, which may run code of the value's own
-    if issubclass(kind, Mapping):
-        return [(f"[{_short(key)}]", part) for key, part in value.items()]
-    if issubclass(kind, list | tuple):
-        return [(f"[{at}]", part) for at, part in enumerate(value)]
-    if issubclass(kind, type | types.ModuleType):
-        return None
-    if _is_all_attributes(type(value)):
-        found = {slot.__name__: part for slot, part in slots_of(value) if part is not held}
-        found |= attributes_of(value)
-        return [(f".{key}", found[key]) for key in sorted(key for key in found if isinstance(key, str))] or None
-    return None
-
-
-def _is_all_attributes(cls: type) -> bool:
-    """Whether instances hold nothing but attributes: no class among its bases is written in C."""
-    written_in_python = 1 << 9
-    return all(base.__flags__ & written_in_python or base in _BARE for base in cls.__mro__)
-
-
 #: Of a value that is nested too deeply, so many levels are not tried again.
 _LEVELS = 150
 #: Paths longer than this are cut short.
 _LONG = 200
-_BARE = (object, types.SimpleNamespace)
-
-
-def _short(key: object) -> str:
-    return repr(key) if isinstance(key, str | int | float) else type(key).__name__
 
 
 def summary(value: object) -> str:

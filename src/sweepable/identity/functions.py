@@ -8,14 +8,16 @@ import inspect
 import sys
 from types import FunctionType, ModuleType
 
-from sweepable.identity import attached, bytecode, origin, references, sources
+from sweepable.identity import attached, bytecode, origin, references
 from sweepable.identity.annotations import spelled
 from sweepable.identity.graph import Node
 from sweepable.identity.modules import explore_namespace
+from sweepable.identity.readings import IsOurs, Reading, read
 from sweepable.identity.references import UNBOUND
 from sweepable.identity.resolver import Resolver, lookup
+from sweepable.identity.signatures import watch_signature
 from sweepable.identity.sources import Located
-from sweepable.identity.syntax import Form, docstring
+from sweepable.identity.syntax import docstring
 from sweepable.identity.walk import EXPLORERS, Walk
 
 _PYTHON = f"python {sys.version_info.major}.{sys.version_info.minor}".encode()
@@ -46,6 +48,8 @@ def explore_function(walk: Walk, node: Node) -> None:
         explore_defaults(walk, node)
         if "names" in walk.mode.asks:
             node.own += f"\0{function.__name__}\0{function.__qualname__}".encode()
+    else:
+        watch_signature(watch, function)
     _attributes(walk, node, function)
     if "__wrapped__" in vars(function):
         wrapped = vars(function)["__wrapped__"]
@@ -68,8 +72,8 @@ def _body(walk: Walk, node: Node, function: FunctionType) -> references.Referenc
     if walk.mode.keep:
         walk.watch.attribute(function, "__doc__", function.__doc__, f"the docstring of {function.__qualname__}")
     node.where = f"{code.co_filename}:{code.co_firstlineno}"
-    located = sources.locate(code, function.__globals__) if walk.mode.by_tree else None
-    if located is None:
+    found = _reading(walk, function) if walk.mode.by_tree else None
+    if found is None:
         node.own = _body_by_code(walk, function)
         if walk.mode.by_tree:
             walk.findings.remark(
@@ -77,10 +81,16 @@ def _body(walk: Walk, node: Node, function: FunctionType) -> references.Referenc
                 f"no source at hand compiles to the code that runs"
             )
         return references.of_code(code, lookup(function))
-    node.summary = located.text
-    form = Form(located.node, _Ours(walk, function, located).is_ours, walk.mode.keep)
-    node.own = b"tree" + form.serialise() + _docs(walk, function, located)
-    return references.of_tree(form, code, lookup(function))
+    node.summary = found.located.text
+    node.own = b"tree" + found.body + _docs(walk, function, found.located)
+    return found.references
+
+
+def _reading(walk: Walk, function: FunctionType) -> Reading | None:
+    def ours(located: Located) -> IsOurs:
+        return _Ours(walk, function, located).is_ours
+
+    return read(function.__code__, function.__globals__, ours, lookup(function), walk.mode.keep)
 
 
 def _body_by_code(walk: Walk, function: FunctionType) -> bytes:

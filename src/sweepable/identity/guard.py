@@ -14,7 +14,8 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from sweepable.errors import UndigestibleError
-from sweepable.identity.opaque import attributes_of, current, held, slots_of, streamed
+from sweepable.identity.holding import held, parts_of, same_parts, slots_of
+from sweepable.identity.opaque import current, streamed
 from sweepable.identity.values import Encoder, is_frozen
 
 #: Arrays up to this size are compared byte by byte; larger ones by digest.
@@ -160,7 +161,7 @@ class Contents:
             return [(part, what) for part in kind.__iter__(value) if type(part) not in _LEAVES]
         if kind in (list, deque):
             return self._sequence(value, what)
-        if kind in (dict, OrderedDict, defaultdict):
+        if kind in (dict, OrderedDict, defaultdict) and not getattr(value, "__dict__", None):
             return self._mapping(value, what)
         if kind is set:
             return self._set(value, what)
@@ -181,6 +182,8 @@ class Contents:
 
     def _mapping(self, value: dict[Any, Any], what: str) -> Iterable[tuple[object, str]]:
         self._same_items(value, what)
+        if isinstance(value, OrderedDict):
+            self.checks.add(f"not {self.checks.name(value)}.__dict__", what)
         if isinstance(value, defaultdict):
             self.checks.add(
                 f"{self.checks.name(value)}.default_factory is {self.checks.name(value.default_factory)}", what
@@ -390,28 +393,6 @@ def _fingerprint(value: object) -> tuple[bytes, list[object]]:
     return Encoder(describe).encode(value), kept
 
 
-def parts_of(value: Any) -> Iterator[object]:
-    """What an object of any kind visibly holds: its class, content and attributes."""
-    yield type(value)
-    if issubclass(type(value), Mapping):
-        for key, part in value.items():
-            yield key
-            yield part
-    elif issubclass(type(value), list | tuple):
-        yield from value
-    if not isinstance(value, type | types.ModuleType):
-        for key, part in attributes_of(value).items():
-            yield key
-            yield part
-    for _, part in slots_of(value):
-        yield part
-
-
-def _same_parts(value: object, before: tuple[object, ...]) -> bool:
-    now = tuple(parts_of(value))
-    return len(now) == len(before) and all(map(is_, now, before))
-
-
 def _is_empty(cell: types.CellType) -> bool:
     try:
         cell.cell_contents  # noqa: B018
@@ -423,5 +404,5 @@ def _is_empty(cell: types.CellType) -> bool:
 _HELPERS: dict[str, Any] = {
     "len": len, "all": all, "map": map, "is_": is_, "set": set, "id": id, "type": type, "repr": repr, "held": held,
     "is_empty": _is_empty, "current": current, "streamed": streamed,
-    "same_parts": _same_parts,
+    "same_parts": same_parts,
 }  # fmt: skip

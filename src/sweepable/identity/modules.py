@@ -13,29 +13,8 @@ from typing import Any
 from sweepable.identity import origin
 from sweepable.identity.graph import Node
 from sweepable.identity.references import Source
+from sweepable.identity.surroundings import MODULE_NAMES, is_notebooks
 from sweepable.identity.walk import Walk
-
-#: Names that every module has.
-_MODULE_NAMES = frozenset(
-    [
-        "__name__",
-        "__doc__",
-        "__package__",
-        "__loader__",
-        "__spec__",
-        "__file__",
-        "__cached__",
-        "__builtins__",
-        "__path__",
-        "__annotations__",
-        "__warningregistry__",
-        "__annotate__",
-        "__conditional_annotations__",
-    ]
-)
-_NOTEBOOK_NAMES = frozenset(
-    ["In", "Out", "exit", "quit", "get_ipython", "open", "_", "__", "___", "_i", "_ii", "_iii", "_oh", "_dh", "_ih"]
-)
 
 
 def absolute(source: Source, namespace: dict[str, Any]) -> str | None:
@@ -109,13 +88,7 @@ def explore_namespace(walk: Walk, node: Node, namespace: dict[str, Any]) -> None
     prefix = f"{namespace.get('__name__')}."
     for name in sorted(key for key in namespace if isinstance(key, str)):
         label = name if namespace.get("__name__") in ("__main__", "__mp_main__") else prefix + name
-        if name in _MODULE_NAMES or {name, label} & walk.options.ignored or _is_notebooks(namespace, name):
+        if name in MODULE_NAMES or {name, label} & walk.options.ignored or is_notebooks(namespace, name):
             continue
         walk.watch.binding(namespace, name, namespace[name], f"the global {label}")
         walk.edge(node, name, namespace[name], namespace)
-
-
-def _is_notebooks(namespace: dict[str, Any], name: str) -> bool:
-    """Whether a name is one that IPython keeps for itself."""
-    numbered = name.lstrip("_").lstrip("i").isdigit() and name.startswith("_")
-    return "get_ipython" in namespace and (name in _NOTEBOOK_NAMES or numbered)

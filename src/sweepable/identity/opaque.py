@@ -44,21 +44,6 @@ def _label(part: Any) -> str:
     return str(getattr(part, "__qualname__", ""))
 
 
-def slots_of(value: object) -> list[tuple[types.MemberDescriptorType, object]]:
-    """The slots of an instance with what they hold; see `held`."""
-    slotted = [cls for cls in type(value).__mro__ if "__slots__" in vars(cls)]
-    entries = [entry for cls in slotted for entry in vars(cls).values()]
-    return [(entry, held(entry, value)) for entry in entries if isinstance(entry, types.MemberDescriptorType)]
-
-
-def held(slot: types.MemberDescriptorType, value: object) -> object:
-    """What a slot holds; this function itself where it holds nothing."""
-    try:
-        return slot.__get__(value)
-    except AttributeError:
-        return held
-
-
 def current(variable: ContextVar[Any]) -> object:
     """What a context variable is set to here, its default included; None for nothing."""
     try:
@@ -70,12 +55,3 @@ def current(variable: ContextVar[Any]) -> object:
 def streamed(stream: Any) -> tuple[object, int] | None:
     """What a stream in memory holds, and where it is; None when it is closed."""
     return None if stream.closed else (stream.getvalue(), stream.tell())
-
-
-def attributes_of(value: object) -> dict[str, Any]:
-    """The attributes that an instance holds itself, without running code of its class."""
-    try:
-        found = object.__getattribute__(value, "__dict__")
-    except AttributeError:
-        return {}
-    return found if isinstance(found, dict) else {}

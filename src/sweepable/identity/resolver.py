@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import builtins
 import sys
-import types
 from collections.abc import Sequence
 from types import FunctionType, ModuleType
 from typing import Any
@@ -13,7 +12,7 @@ from sweepable.identity import opaque, origin, references, sources
 from sweepable.identity.graph import Node
 from sweepable.identity.modules import absolute, is_findable, load, package_node
 from sweepable.identity.references import UNBOUND, Reference, Source
-from sweepable.identity.values import encode_scalar
+from sweepable.identity.surroundings import is_put_there
 from sweepable.identity.walk import Walk, is_cached
 
 #: So many parts of a constant are searched for texts that lead on.
@@ -121,7 +120,7 @@ class Resolver:
             return
         value = getattr(builtins, name)
         watch.binding(vars(builtins), name, value, f"the builtin {name}")
-        if _is_put_there(self._walk, value, name):
+        if is_put_there(value, name):
             self._follow(value, reference, name, builtins)
 
     def _follow(self, value: object, reference: Reference, name: str, holder: object) -> None:
@@ -193,7 +192,8 @@ class Resolver:
             for part in opaque.code_in(value):  # registered with the package
                 if _is_users(self._walk, part):
                     self._walk.edge(self._node, name, part, value)
-            if callable(value):  # so that it is seen when it is replaced, or put back, later
+            # So that it is seen when it is replaced, or put back, later.
+            if callable(value) or isinstance(value, ModuleType):
                 self._walk.watch.binding(namespace, step, value, f"the global {name}")
                 if _is_users(self._walk, value):
                     self._walk.edge(self._node, name, value, namespace)
@@ -307,12 +307,5 @@ def _texts_in(value: object) -> list[str]:
 def _is_users(walk: Walk, value: object) -> bool:
     value = walk.unwrapped(value)
     kind = walk.classify(value)
-    return kind in ("function", "class") or (kind in ("wrapper", "value") and walk.is_user(value))
-
-
-def _is_put_there(walk: Walk, value: object, name: str) -> bool:
-    """Whether a builtin is none of Python's own, which count by the name alone."""
-    if isinstance(value, FunctionType | types.BuiltinFunctionType | type):
-        known = value.__name__ == name or value is OSError  # which has several names
-        return not known or value.__module__ not in ("builtins", "io", "_io")
-    return encode_scalar(value) is not None or (walk.is_user(value) and not isinstance(value, ModuleType))
+    is_mock = type(value).__module__ == "unittest.mock"
+    return kind in ("function", "class") or (kind in ("wrapper", "value") and (is_mock or walk.is_user(value)))

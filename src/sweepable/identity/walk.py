@@ -86,6 +86,8 @@ class Mode(NamedTuple):
     #: What else counts, because code that is reached looks at it: ``names`` of functions, ``subclasses``, modules
     #: that texts name (``imports``), and attributes set on functions (``.weight``).
     asks: frozenset[str] = frozenset()
+    #: Whether what instances keep of their cached properties is left out.
+    unfilled: bool = False
 
 
 class Findings:
@@ -112,7 +114,7 @@ class Findings:
     def wanted(self, mode: Mode) -> Mode:
         """How to look at functions for all to count that code which is reached looks at."""
         tags = {tag for tag in self.tags if tag[1:] in self._attributes}
-        return Mode(mode.by_tree, mode.keep or self.reads_docs, mode.asks | self.asks | tags)
+        return mode._replace(keep=mode.keep or self.reads_docs, asks=mode.asks | self.asks | tags)
 
     def note(self, sentence: str) -> None:
         """Note what cannot be followed, once."""
