@@ -149,6 +149,8 @@ def _describe_use(used: Uses, result: References, look: Look) -> None:
         result.asks.add("names")
     if "__subclasses__" in used.attributes | special:
         result.asks.add("subclasses")
+        if any(isinstance(cls := look(name), type) and cls.__module__ == "builtins" for name in used.loaded):
+            result.notes.append("asks a class of Python's own for its subclasses, which are not followed")
     if not {"environ", "getenv"}.isdisjoint(names):
         result.notes.append("reads environment variables, which do not count")
     if "modules" in used.attributes and "sys" in used.loaded:

@@ -330,6 +330,8 @@ def _explore_package(walk: Walk, node: Node) -> None:
     node.own = name.encode()
     walk.package(module)
     known = attached.registered(node.value) if isinstance(node.value, type) else []
+    if isinstance(node.value, type) and "subclasses" in walk.mode.asks:
+        known += type.__subclasses__(node.value)
     for at, part in enumerate(part for part in known if walk.is_user(part)):
         walk.edge(node, f"registered {at}", part)
 
