@@ -45,7 +45,8 @@ def f( x,y = 1,*,z :int=2 )->float :
     t = (yield_()) [ 0 :: 2 ] ; q=x if(x)else y
     first , *rest = [ i*2 for i in range( 3 ) if(i)]
     n = - x**-2 ; m = x if x is not None else(y)
-    return ( total , name , g( 1 ) , t, q, first, rest, n, m , Mine( ).go( 2 ) , helper ( x=2 , ) , T().v , 10_000 , 0O17, 0B11, 1J , L, math . floor( 2.5 ), z)
+    return ( total , name , g( 1 ) , t, q, first, rest, n, m , Mine( ).go( 2 ) , helper ( x=2 , ) ,
+     T().v , 10_000 , 0O17, 0B11, 1J , L, math . floor( 2.5 ), z)
 def yield_() :
     def gen():
         x = (yield 1)

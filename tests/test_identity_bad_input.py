@@ -144,7 +144,8 @@ NESTED = """
         __slots__ = ("other",)
 
     MAKERS = {
-        "list": lambda v: [v], "tuple": lambda v: (v,), "dict": lambda v: {"a": v}, "frozenset": lambda v: frozenset([v]),
+        "list": lambda v: [v], "tuple": lambda v: (v,), "dict": lambda v: {"a": v},
+        "frozenset": lambda v: frozenset([v]),
         "dataclass": Data, "linked": Linked, "slots": Slotted, "deque": lambda v: collections.deque([v]),
         "namespace": lambda v: types.SimpleNamespace(next=v),
     }
