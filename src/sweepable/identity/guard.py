@@ -197,7 +197,11 @@ class Contents:
             self.checks.add(f"len({name}) == 1 and {name}[{keys[0]!r}] is {self.checks.name(values[0])}", what)
             return
         same_keys = f"all(map(is_, {name}, {self.checks.name(keys)}))"
-        same_values = f"all(map(is_, {name}.values(), {self.checks.name(values)}))"
+        if len(keys) <= _FEW and all(type(key) is str for key in keys):
+            each = [f"{name}[{key!r}] is {self.checks.name(part)}" for key, part in value.items()]
+            same_values = " and ".join(each) or "True"
+        else:
+            same_values = f"all(map(is_, {name}.values(), {self.checks.name(values)}))"
         self.checks.add(f"len({name}) == {len(keys)} and {same_keys} and {same_values}", what)
 
     def _set(self, value: set[Any], what: str) -> Iterable[tuple[object, str]]:
@@ -315,7 +319,8 @@ class Watch:
         if type(cls) is not type:
             self.checks.add(f"type({self.checks.name(cls)}) is {self.checks.name(type(cls))}", what)
         for key, value in mapping.items():
-            self.checks.add(f"{name}[{key!r}] is {self.checks.name(value)}", f"{what}.{key}")
+            if key not in _OF_EVERY_CLASS:
+                self.checks.add(f"{name}[{key!r}] is {self.checks.name(value)}", f"{what}.{key}")
 
     def attribute(self, obj: object, name: str, expected: object, what: str) -> None:
         """An attribute is this very object."""
@@ -353,6 +358,8 @@ _LEAVES = frozenset(
     | {functools.partial, functools.partialmethod, staticmethod, classmethod, property, functools.cached_property}
     | {type(functools.lru_cache(len)), functools.singledispatchmethod}
 )
+#: Entries of classes that Python makes, and that never count.
+_OF_EVERY_CLASS = frozenset({"__module__", "__dict__", "__weakref__"})
 _OURS = ("__sweepable_cached__", "__sweepable_upstream__", "__sweepable_key__")
 
 
