@@ -23,7 +23,7 @@ LAYERS = (
     ("outputs", "names", "environment", "imported", "notices", "cacheable", "spaces"),
     ("identity",),
     ("store",),
-    ("lineage",),
+    ("lineage", "info"),
     ("record",),
     ("upstream",),
     ("registry",),

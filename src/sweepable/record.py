@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 from sweepable.errors import AmbiguousName, DamagedError, NoCallFound, SweepableError, TrustError, UnknownName
+from sweepable.info import Info
 from sweepable.lineage import CallNode, function_identifier
 from sweepable.model import Argument, Layout, StoredCall
 from sweepable.names import Kind, Place, ambiguous, did_you_mean, resolve, unknown, walk
@@ -27,57 +27,6 @@ _PROBES = ("_repr_", "_ipython_")
 query_of_keys: Callable[[Store, Sequence[str]], Any] = cast("Any", None)
 #: Makes the query of the calls of a function that came from one call; likewise.
 query_downstream: Callable[[Record, object, Mapping[str, object]], Any] = cast("Any", None)
-
-
-class Info:
-    """What is known about a call beside its arguments and outputs.
-
-    Attributes
-    ----------
-    key : str
-        The call's key, 64 hex digits.
-    status : str
-        ``done``, or how it ended otherwise: ``failed``, ``killed``, ``tainted``, ``unkept``.
-    function : str
-        Name of the function.
-    version : str
-        Digest of the version of its code.
-    started : datetime.datetime
-        When it began, in local time.
-    seconds : float
-        How long it ran (wall time).
-    error, traceback : str or None
-        The exception of a call that raised, in one line and in full.
-    environment : dict of str to str
-        Python, host and the versions of the packages reached.
-    """
-
-    def __init__(self, store: Store, call: StoredCall) -> None:
-        failure = store.failure(call)
-        self.key = call.key
-        self.status = call.status
-        self.function = _one(store, "SELECT name FROM _functions WHERE id = ?", call.function)
-        self.version = _one(store, "SELECT digest FROM _versions WHERE id = ?", call.version)
-        self.started = dt.datetime.fromtimestamp(call.started).astimezone()
-        self.seconds = call.seconds
-        self.error = f"{failure.type_name}: {failure.message}" if failure else None
-        self.traceback = failure.traceback if failure else None
-        self.environment = store.environment(call.environment) if call.environment else {}
-
-    @property
-    def host(self) -> str | None:
-        """The machine that it ran on."""
-        return self.environment.get("host")
-
-    @property
-    def packages(self) -> dict[str, str]:
-        """Versions of the packages that the code reached."""
-        prefix = "package "
-        return {k.removeprefix(prefix): v for k, v in self.environment.items() if k.startswith(prefix)}
-
-    def __repr__(self) -> str:
-        lines = "".join(f"\n  {name}: {value!r}" for name, value in vars(self).items() if name != "traceback")
-        return f"Info({lines}\n)"
 
 
 class Record:
@@ -361,8 +310,3 @@ def _short(argument: Argument) -> str:
         return f"<{argument.field or 'Record'} {str(argument.value)[:8]}>"
     text = argument.value.text if isinstance(argument.value, Summary) else repr(argument.value)
     return text if len(text) <= 40 else f"{text[:37]}..."
-
-
-def _one(store: Store, query: str, number: int) -> str:
-    row = store.connection().execute(query, (number,)).fetchone()
-    return str(row[0]) if row else ""

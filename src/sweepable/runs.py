@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from sweepable.call import Call
 from sweepable.callee import Callee
-from sweepable.environment import environment
+from sweepable.environment import surroundings
 from sweepable.errors import (
     NotKept,
     OutputMismatch,
@@ -24,8 +24,9 @@ from sweepable.errors import (
     UpstreamMismatch,
 )
 from sweepable.identity.code import describe
+from sweepable.identity.origin import underlying
 from sweepable.identity.values import Encoder, is_frozen
-from sweepable.model import CodeVersion, Failure, NewCall, Outputs, Status, StoredCall, UpstreamCall
+from sweepable.model import CodeVersion, Environment, Failure, NewCall, Outputs, Status, StoredCall, UpstreamCall
 from sweepable.notices import first, logger, warn, warn_once
 from sweepable.record import Record, call_of
 from sweepable.registry import siblings
@@ -95,6 +96,7 @@ class Run:
         self.started = 0.0
         self.seconds = 0.0
         self._doubt: str | None = None
+        self._environment: Environment | None = None
 
     def doubt(self, record: Record, *, given: bool) -> None:
         """Note that the run depends on a result that is not certainly that of its key.
@@ -115,6 +117,8 @@ class Run:
         """The time in which the user's function runs; what it raises is recorded and goes on unchanged."""
         announce(self.call, self.store)
         self.call.version = self.call.callee.complete(self.call.version)
+        # Before, and not when it is stored: sources are often edited while a run takes its time.
+        self._environment = None if self.store.read_only else environment_of(self.call)
         self.started, begun = time.time(), time.perf_counter()
         try:
             with within(self.frame):
@@ -202,8 +206,16 @@ class Run:
         return tuple(dict.fromkeys([*self.call.lineage(), *nested]))
 
     def _new_call(self, status: Status, outputs: Outputs | None = None, failure: Failure | None = None) -> NewCall:
-        call, upstream = self.call, self._upstream()
-        return new_call(call, status, self.started, self.seconds, outputs=outputs, failure=failure, upstream=upstream)
+        return new_call(
+            self.call,
+            status,
+            self.started,
+            self.seconds,
+            outputs=outputs,
+            failure=failure,
+            upstream=self._upstream(),
+            environment=self._environment,
+        )
 
     def _keep_failure(self, error: Exception) -> None:
         if self.store.read_only:
@@ -276,6 +288,7 @@ def new_call(
     outputs: Outputs | None = None,
     failure: Failure | None = None,
     upstream: tuple[UpstreamCall, ...] = (),
+    environment: Environment | None = None,
 ) -> NewCall:
     """What the store is told about a call."""
     return NewCall(
@@ -289,8 +302,18 @@ def new_call(
         outputs=outputs,
         failure=failure,
         upstream=upstream,
-        environment=environment(call.version.packages),
+        environment=environment or environment_of(call),
     )
+
+
+def environment_of(call: Call) -> Environment:
+    """What the call runs in; never an error."""
+    plain = None if call.version.nodes else underlying(call.callee.function)  # a pinned version does not say where
+    try:
+        return surroundings(call.version, plain.__code__.co_filename if plain is not None else "")
+    except Exception:  # a result is worth more than what it came about in
+        logger().warning("what %s runs in could not be found out", call.title(), exc_info=True)
+        return Environment()
 
 
 def failure_of(error: BaseException) -> Failure:

@@ -310,6 +310,7 @@ def _mark(value: object) -> tuple[int, ...]:
 def explore_value(walk: Walk, node: Node) -> None:
     """A value counts by its content."""
     value, name = node.value, node.names[0]
+    walk.package(type(value).__module__)
     node.summary = summary(value)
     scalar = encode_scalar(value)
     if scalar is not None:

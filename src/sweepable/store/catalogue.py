@@ -143,9 +143,15 @@ class Catalogue:
         """The interned sets of version ids that calls came from, at any distance."""
         return {id: index.versions_in(text) for id, text in self._rows("SELECT * FROM _ancestries")}
 
-    def environment(self, id: int) -> dict[str, str]:
+    def environment(self, id: int) -> dict[str, Any]:
         """What was recorded of the surroundings of a run."""
         rows = self._rows("SELECT text FROM _environments WHERE id = ?", id)
+        return dict(json.loads(rows[0][0])) if rows else {}
+
+    def diff(self, digest: str) -> dict[str, Any]:
+        """A diff that a recorded environment names: its text, or a summary and the size of one that is large."""
+        begins = f'{{"diff": "{digest}"'
+        rows = self._rows("SELECT text FROM _environments WHERE text >= ? AND text < ?", begins, f"{begins}~")
         return dict(json.loads(rows[0][0])) if rows else {}
 
     def database(self) -> Any:

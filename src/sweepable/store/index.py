@@ -8,12 +8,12 @@ from __future__ import annotations
 import json
 import sqlite3
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple, cast
 
 from blake3 import blake3
 
-from sweepable.model import CodeVersion, FunctionFacts, Layout, NewCall, Status, StoredCall, UpstreamCall
+from sweepable.model import CodeVersion, Environment, FunctionFacts, Layout, NewCall, Status, StoredCall, UpstreamCall
 from sweepable.store import function_tables, schema
 from sweepable.store.cells import Cell
 from sweepable.store.files import Stamp
@@ -157,7 +157,7 @@ def put(
         prepared.error,
     )
     was_known = call_id is not None
-    environment = interned.once(("environment", *new.environment.items()), _environment_id, c, new.environment)
+    environment = interned.once(("environment", new.environment.text), _environment_id, c, new.environment)
     call_id = _write_call(c, call_id, found, (*values, new.started, new.seconds, environment), check_digest(*values))
     if was_known:
         c.execute("DELETE FROM _lineage WHERE downstream = ?", (call_id,))
@@ -199,8 +199,10 @@ def _write_call(c: sqlite3.Connection, call_id: int | None, found: int | None, v
     return cast("int", cursor.lastrowid)
 
 
-def _environment_id(c: sqlite3.Connection, environment: Mapping[str, str]) -> int:
-    return _intern(c, "_environments", json.dumps(dict(environment), sort_keys=True))
+def _environment_id(c: sqlite3.Connection, environment: Environment) -> int:
+    for diff in environment.diffs:
+        _intern(c, "_environments", diff)
+    return _intern(c, "_environments", environment.text)
 
 
 def _former_id(c: sqlite3.Connection, key: str) -> int | None:

@@ -1,0 +1,105 @@
+"""The versions of packages as they run: what a loaded module says of itself, else what is installed."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Iterable
+from functools import lru_cache
+
+#: What stands for a version that nobody knows.
+UNKNOWN = "unknown"
+_INFO = (".dist-info", ".egg-info")
+
+
+def version_of(name: str) -> str | None:
+    """The version of a package, by the name that is imported or that is installed.
+
+    Parameters
+    ----------
+    name : str
+        As imported (``sklearn``) or as installed (``scikit-learn``).
+
+    Returns
+    -------
+    str or None
+        The version of what is loaded, as it may have been replaced on disk since; of what is installed, where nothing
+        is loaded or says its version. None where there is no such package.
+
+    Examples
+    --------
+    >>> import numpy
+    >>> version_of("numpy") == numpy.__version__, version_of("no_such_package")
+    (True, None)
+    """
+    module = sys.modules.get(name)
+    # Not by getattr: some packages compute it, with a warning that it is deprecated.
+    said = getattr(module, "__dict__", {}).get("__version__")
+    if isinstance(said, str):
+        return said
+    file = getattr(module, "__file__", None)
+    return _installed(name, os.path.dirname(os.path.dirname(file)) if isinstance(file, str) else None)
+
+
+@lru_cache(maxsize=256)
+def _installed(name: str, folder: str | None) -> str | None:
+    """The version of the distribution that a package is of, looked for where it was loaded from, then anywhere.
+
+    `importlib.metadata` would do as well, if importing it did not take longer than all else that a first call needs.
+    """
+    for place in [folder] if folder is not None else sys.path:
+        known = _distributions(place or os.getcwd())
+        found = known.get(_normal(name)) or _holding(name, known.values())
+        if found is not None:
+            return found[0]
+    from importlib import metadata
+
+    try:
+        return metadata.version(name)
+    except (metadata.PackageNotFoundError, ValueError):
+        return None
+
+
+#: Version, and folder of the metadata.
+_Distribution = tuple[str, str]
+
+
+@lru_cache(maxsize=64)
+def _distributions(folder: str) -> dict[str, _Distribution]:
+    """What is installed in a folder, by normal name."""
+    try:
+        names = [name for name in os.listdir(folder) if name.endswith(_INFO)]
+    except OSError:
+        return {}
+    parts = {name: name.rpartition(".")[0].split("-") for name in names}
+    return {_normal(part[0]): (part[1], os.path.join(folder, name)) for name, part in parts.items() if len(part) > 1}
+
+
+def _normal(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def _holding(name: str, distributions: Iterable[_Distribution]) -> _Distribution | None:
+    """The one distribution that a module or package of this name is part of; None for several: a namespace."""
+    found = [one for one in distributions if name in _tops(one[1])]
+    return found[0] if len(found) == 1 else None
+
+
+@lru_cache(maxsize=1024)
+def _tops(info: str) -> frozenset[str]:
+    """What a distribution lets one import."""
+    told = _lines(os.path.join(info, "top_level.txt"))
+    if told:
+        return frozenset(line.strip() for line in told)
+    paths = [line.partition(",")[0] for line in _lines(os.path.join(info, "RECORD"))]
+    tops = {path.partition("/")[0] for path in paths if path.endswith((".py", ".so", ".pyd"))}
+    return frozenset(top.partition(".")[0] for top in tops)
+
+
+def _lines(file: str) -> list[str]:
+    try:
+        with open(file, encoding="utf-8", errors="replace") as stream:
+            return stream.readlines()
+    except OSError:
+        return []
