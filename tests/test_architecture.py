@@ -30,6 +30,7 @@ LAYERS = (
     ("callee",),
     ("scope", "comparisons"),
     ("tree",),
+    ("about",),
     ("lookups", "failed", "tables"),
     ("selection",),
     ("query",),

@@ -140,11 +140,8 @@ class _Watched:
         """The repository's state, for code in these files; None where git says nothing."""
         if self._gave_up:
             return None
-        started = time.perf_counter()
-        if not self._asked or started >= self._look_at:
+        if time.perf_counter() >= self._look_at:
             self._renew(files)
-            ended = time.perf_counter()
-            self._look_at = ended + (ended - started) / _SHARE if self._asked else ended
         if self._head is None:
             return None
         self._ask_whether_tracked([file for file in files if file not in self._tracked])
@@ -152,7 +149,10 @@ class _Watched:
         return self._head._replace(untracked=untracked, dirty=True) if untracked else self._head
 
     def _renew(self, files: Sequence[str]) -> None:
+        started = time.perf_counter()
         stamps = {path: _stamp(path) for path in (*_heads(self._git), *files)}
+        ended = time.perf_counter()
+        self._look_at = ended + (ended - started) / _SHARE
         if not self._asked or any(self._stamps.get(path, stamp) != stamp for path, stamp in stamps.items()):
             self._tracked.clear()
             self._head = self._ask()
