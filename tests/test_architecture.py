@@ -35,7 +35,7 @@ LAYERS = (
     ("selection",),
     ("query",),
     ("call",),
-    ("runs",),
+    ("runs", "foreign"),
     ("serving",),
     ("coroutines", "explain", "executors"),
     ("dispatch",),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import importlib
 import json
 import os
 import pickle
@@ -139,9 +140,8 @@ def test_a_package_that_does_not_say_its_version_is_looked_up_where_it_is_instal
     """By what pip has noted beside it, whatever the names; nothing is asked of the module that it would compute."""
     install(tmp_path / "site-packages", "lib_a", "3.1", said=False, distribution="Some-Thing")
     monkeypatch.syspath_prepend(str(tmp_path / "site-packages"))
-    import lib_a  # type: ignore[import-not-found]
-
-    monkeypatch.setitem(vars(lib_a), "__getattr__", lambda name: pytest.fail(name))
+    found = importlib.import_module("lib_a")
+    monkeypatch.setitem(vars(found), "__getattr__", lambda name: pytest.fail(name))
     assert version_of("lib_a") == version_of("some_thing") == "3.1"
     assert version_of("lib_b") is None
 
@@ -546,3 +546,203 @@ def test_a_large_store_is_searched_by_its_few_environments(stored: None, store_p
     c.close()
     assert not any("CORRELATED" in step for step in steps)
     assert any(step.startswith("SEARCH e USING COVERING INDEX") for step in steps)
+
+
+# -- what another environment means
+
+
+class Lab:
+    """A script that uses a package, run in one version of it after the other."""
+
+    def __init__(self, run_script: RunScript, site: Path) -> None:
+        self._run_script = run_script
+        self._site = site
+
+    def run(self, version: str, uses: str, option: str = "", **how: Any) -> tuple[str, int, str]:
+        """What a script printed, how often the function ran, and what was warned of."""
+        install(self._site / "site-packages", "lib", version, said=how.pop("said", True))
+        files = {"lab.py": USES.replace("{option}", option)}
+        done = self._run_script(f"from lab import *\n{uses}", files=files, cwd=self._site, **how)
+        errors = done.stderr.splitlines()
+        warned = [line for line in errors if "OtherEnvironment" in line]
+        assert len(warned) <= 1, "said more than once"
+        return done.stdout.strip(), errors.count("runs"), "".join(warned)
+
+
+@pytest.fixture
+def lab(run_script: RunScript, tmp_path: Path) -> Lab:
+    return Lab(run_script, tmp_path / "lab")
+
+
+CALLS = """
+runs = sim.sweep(x=[4.0, 5.0], progress=False)
+print(sim(1.0), sim(2.0), evaluate.get_or_run(sim_result__x=3.0).value, len(runs))
+"""
+
+
+def test_results_of_another_version_are_served_and_it_is_said_once(lab: Lab) -> None:
+    """By default one warning per function and process names the package, both versions, and the way out."""
+    assert lab.run("1.0", CALLS) == ("2.0 4.0 7.0 2", 5, "")
+    printed, runs, warned = lab.run("2.0", CALLS)
+    assert (printed, runs) == ("2.0 4.0 7.0 2", 0)
+    assert "sim: results that are served were computed with other versions of packages: lib 1.0, now 2.0" in warned
+    assert "environment=['lib']" in warned and "sim.filter(info__packages__lib='1.0')" in warned
+    earlier = "[rec.x for rec in sim.filter(info__packages__lib='1.0', x__lt=3.0)]"
+    found = f"print({earlier}, sim.filter(info__packages__lib__gt='1.5').count())"
+    assert lab.run("2.0", found) == ("[1.0, 2.0] 0", 0, "")
+    assert lab.run("1.0", CALLS) == ("2.0 4.0 7.0 2", 0, "")
+
+
+@pytest.mark.parametrize(
+    "uses",
+    [
+        "sim.sweep(x=[1.0, 2.0], progress=False)",
+        "sim.get_or_run(1.0)",
+        "sim.peek(1.0)",
+        "sim.sweep(x=[1.0, 2.0, 3.0], progress=False, n_jobs=2)",
+        "evaluate.sweep(sim_result__x=[1.0, 2.0], progress=False, n_jobs=2)",
+    ],
+)
+def test_it_is_said_however_results_are_served(lab: Lab, uses: str) -> None:
+    """By sweeps, in this process or in workers, by Records, and as an upstream of what runs."""
+    lab.run("1.0", "sim.sweep(x=[1.0, 2.0], progress=False)")
+    lab.run("1.5", "sim.sweep(x=[1.0], progress=False)")
+    assert "lib 1.0, now 2.0" in lab.run("2.0", uses)[2]
+
+
+def test_nothing_is_said_where_it_is_to_be_ignored_or_the_package_is_not_reached(lab: Lab) -> None:
+    """``environment="ignore"`` is silent; so is a function that does not use the package."""
+    option = '(environment="ignore")'
+    lab.run("1.0", CALLS, option)
+    assert lab.run("2.0", CALLS, option) == ("2.0 4.0 7.0 2", 0, "")
+    other = "@sweepable.cache\ndef plain(x=1.0):\n    return x\nprint(plain())"
+    assert lab.run("1.0", other)[2] == "" and lab.run("2.0", other) == ("1.0", 0, "")
+
+
+@pytest.mark.parametrize(
+    ("option", "said"),
+    [('(environment="strict")', True), ('(environment="strict")', False), ('(environment=["lib"])', True)],
+)
+def test_strict_results_of_another_version_run_again_and_stay_side_by_side(lab: Lab, option: str, said: bool) -> None:
+    """Going back to the former version hits; both are there; whether or not the module says its version."""
+    assert lab.run("1.0", CALLS, option, said=said) == ("2.0 4.0 7.0 2", 5, "")
+    assert lab.run("1.0", CALLS, option, said=said, hashseed=7) == ("2.0 4.0 7.0 2", 0, "")
+    assert lab.run("2.0", CALLS, option, said=said)[:2] == ("2.0 4.0 7.0 2", 5)
+    assert lab.run("1.0", CALLS, option, said=said) == ("2.0 4.0 7.0 2", 0, "")
+    printed, _, _ = lab.run("2.0", "print(sim.select(version='any').count(), sim.select().count())", option, said=said)
+    assert printed == "10 5"
+
+
+def test_explain_names_the_package_that_is_another(lab: Lab) -> None:
+    """A miss for the sake of a package says which, and both versions."""
+    option = '(environment="strict")'
+    lab.run("1.0", "sim(1.0)", option)
+    assert "package lib: 1.0 -> 2.0" in lab.run("2.0", "print(sim.explain(1.0))", option)[0]
+
+
+def test_strict_counts_what_is_named_and_only_that(lab: Lab) -> None:
+    """Other packages are neither counted nor spoken of; what is not installed is."""
+    lab.run("1.0", "sim(1.0)", '(environment=["numpy"])')
+    assert lab.run("2.0", "print(sim(1.0))", '(environment=["numpy"])') == ("2.0", 0, "")
+    done = lab._run_script(
+        "from lab import *\nsim(1.0)",
+        cwd=lab._site,
+        files={"lab.py": USES.replace("{option}", '(environment=["nunpy"])')},
+    )
+    assert "environment= names 'nunpy', but no such package is installed" in done.stderr
+
+
+def test_strict_is_for_the_function_itself(lab: Lab) -> None:
+    """What takes its results as an upstream runs again with them, as their keys are others; what calls it does not."""
+    calls = """
+@sweepable.cache
+def above(x):
+    print("above", flush=True)
+    return sim(x) + 1
+print(above(1.0), evaluate.get_or_run(sim_result__x=1.0).value)
+"""
+    option = '(environment="strict")'
+    assert lab.run("1.0", calls, option)[:2] == ("above\n3.0 3.0", 1)
+    assert lab.run("2.0", calls, option)[:2] == ("3.0 3.0", 1)
+
+
+def test_workers_agree_with_their_parent(lab: Lab) -> None:
+    """What strict workers store, the parent finds; a worker with another version refuses, and says which."""
+    option = '(environment="strict")'
+    sweep = "print(sim.sweep(x=[1.0, 2.0, 3.0], progress=False, n_jobs=2).counts['run'], sim(1.0))"
+    assert lab.run("1.0", sweep, option)[0] == "3 2.0"
+    assert lab.run("1.0", sweep, option)[0] == "0 2.0"
+    elsewhere = """
+import lib
+lib.__version__ = "1.1"
+runs = sim.sweep(x=[1.0, 2.0, 3.0], progress=False, n_jobs=2)
+print(runs.counts)
+"""
+    done = lab._run_script(f"from lab import *\n{elsewhere}", cwd=lab._site)
+    assert "'pending': 3" in done.stdout
+    assert "package lib: 1.1 there, 1.0 here" in done.stderr
+
+
+def test_another_python_is_another_version_where_that_counts() -> None:
+    """Major and minor numbers; a bug-fix release counts for nothing."""
+    from sweepable.identity.installed import Counted
+
+    digest = b"\0" * 32
+    assert [node.summary for node in Counted("strict", ()).nodes()] == [".".join(platform.python_version_tuple()[:2])]
+    assert Counted("strict", ()).added_to(digest) != digest == Counted("note", ("numpy",)).added_to(digest)
+    assert Counted(("python",), ("numpy",)).added_to(digest) == Counted("strict", ()).added_to(digest)
+    assert len({Counted(("numpy",), ()).added_to(digest), Counted("strict", ("numpy",)).added_to(digest), digest}) == 3
+
+
+def test_a_package_that_is_loaded_anew_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a running session too: the version that counts is that of what is loaded."""
+
+    @sweepable.cache(environment=["numpy"])
+    def f(x: float = 1.0) -> float:
+        return float(np.sin(x))
+
+    before = f.key_of()
+    monkeypatch.setattr(np, "__version__", "0.1")
+    assert f.key_of() != before
+    monkeypatch.undo()
+    assert f.key_of() == before
+
+
+def test_a_pinned_version_may_count_packages_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The pin stands for the code; packages count beside it."""
+
+    def f(x: float = 1.0) -> float:
+        return x
+
+    pinned = sweepable.cache(f, version="1")
+    before = sweepable.cache(f, version="1", environment=["numpy"]).key_of()
+    assert pinned.key_of() != before
+    monkeypatch.setattr(np, "__version__", "0.1")
+    assert before != sweepable.cache(f, version="1", environment=["numpy"]).key_of() != pinned.key_of()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"environment": "numpy"}, r"environment='numpy' may be 'note', .* environment=\['numpy'\]"),
+        ({"environment": 3}, "environment is an option of sweepable.cache, and takes"),
+        ({"environment": [np]}, "takes names of packages, got <module 'numpy'"),
+        ({"environment": "strict", "version": "1"}, "name the packages"),
+        ({"environmnt": "note"}, "Did you mean environment="),
+    ],
+)
+def test_a_wrong_environment_is_an_error(options: dict[str, Any], message: str) -> None:
+    """The choices are named, and how a package is."""
+    with pytest.raises(sweepable.DeclarationError, match=message):
+        sweepable.cache(lambda x: x, **options)
+
+
+def test_the_default_does_not_change_a_version() -> None:
+    """Only who asks for it has the environment in the key."""
+
+    def f(x: float = 1.0) -> float:
+        return float(np.sin(x))
+
+    keys = {sweepable.cache(f, environment=option).key_of() for option in ("note", "ignore", None)}
+    assert keys == {sweepable.cache(f).key_of()}
+    assert sweepable.cache(f, environment="strict").key_of() not in keys

@@ -19,6 +19,7 @@ from sweepable.errors import (
 from sweepable.identity import sources
 from sweepable.identity.arguments import Binder
 from sweepable.identity.code import CodeIdentity, describe, home_of
+from sweepable.identity.installed import Counted
 from sweepable.identity.key import KeyMaker, pinned_version
 from sweepable.identity.values import Encoder
 from sweepable.identity.walk import Said
@@ -56,6 +57,7 @@ class Options(NamedTuple):
     track: tuple[Any, ...] = ()
     ignore_globals: tuple[str, ...] = ()
     packages: tuple[str, ...] = ()
+    environment: str | tuple[str, ...] = "note"
 
 
 class Callee:
@@ -94,6 +96,8 @@ class Callee:
         self.keys = KeyMaker(self.name, [name for _, name in self.counted])
         self.code = self._find_code()
         self.said = _said(self, self.code)
+        #: The stores and environments whose results have been looked at.
+        self.met: set[tuple[object, int]] = set()
         self._pinned: CodeVersion | None = None
         self._front: Any = None
         register(self)
@@ -149,6 +153,7 @@ class Callee:
             track=options.track,
             ignore_globals=options.ignore_globals,
             packages=options.packages,
+            environment=options.environment,
             name=self.name,
         )
 
@@ -178,7 +183,7 @@ class Callee:
         """Take over a version computed by another process, if the code here is the same; else say what differs."""
         if self.options.version is not None:
             same = self.version().digest == version.digest
-            return None if same else f"{self.name} is pinned to another version here"
+            return None if same else f"{self.name} is pinned to another version here, or has other packages"
         return self.code.adopt(version)
 
     # -- the object that users hold
@@ -362,7 +367,9 @@ def _pin(callee: Callee, label: str) -> CodeVersion:
     except UndigestibleError as error:
         error.function = callee.name
         raise
-    return CodeVersion(pinned_version(label, callee.facts.home, values), "")
+    digest = bytes.fromhex(pinned_version(label, callee.facts.home, values))
+    counted = Counted(callee.options.environment, ())
+    return CodeVersion(counted.added_to(digest).hex(), "", untracked=tuple(counted.unknown()))
 
 
 def _is_full(cell: Any) -> bool:

@@ -26,6 +26,7 @@ Each class is also the built-in a reader would expect, so ``except KeyError`` an
     ├── StaleResults                          results exist under older code
     ├── TaintedCall                           a call changed what its own identity depends on
     ├── UntrackedCode                         the code's identity has parts that could not be followed
+    ├── OtherEnvironment                      a served result was computed with another version of a package
     ├── UnknownOutput                         a look-up names what only a run can show to be an output
     ├── UpstreamMismatch                      a run did not make the upstream call it declared
     ├── DamagedData                           stored data failed their check and were put aside
@@ -164,6 +165,10 @@ class TaintedCall(SweepableWarning):
 
 class UntrackedCode(SweepableWarning):
     """The identity of a function's code has parts that could not be followed."""
+
+
+class OtherEnvironment(SweepableWarning):
+    """A served result was computed with another version of a package that the code reaches."""
 
 
 class UnknownOutput(SweepableWarning):

@@ -18,6 +18,7 @@ from sweepable.errors import UndigestibleError, UntrackedCode
 from sweepable.identity import classes, functions, origin, sources, wrappers
 from sweepable.identity.graph import Node, hashed
 from sweepable.identity.guard import Guard, Watch
+from sweepable.identity.installed import Counted, Environment, installed
 from sweepable.identity.origin import home_of, is_user_code
 from sweepable.identity.values import Encoder
 from sweepable.identity.walk import Mode, Options, Walk
@@ -46,6 +47,8 @@ class CodeIdentity:
         Names, as written in the code, that do not count.
     packages : sequence of str
         Packages whose installed version counts.
+    environment : str or tuple of str
+        ``strict``: Python and the versions of all packages reached count. Names: those count.
     name : str, optional
         What messages call the function.
     """
@@ -57,12 +60,15 @@ class CodeIdentity:
         track: Sequence[str | ModuleType] = (),
         ignore_globals: Sequence[str] = (),
         packages: Sequence[str] = (),
+        environment: Environment = "note",
         name: str | None = None,
     ) -> None:
         self.function = function
         self.name = name or getattr(function, "__qualname__", type(function).__qualname__)
         tracked = tuple(part.__name__ if isinstance(part, ModuleType) else part for part in track)
         self.options = Options(tracked, frozenset(ignore_globals), tuple(packages))
+        #: Of this function alone: what reaches it has an environment of its own.
+        self.environment = environment
         self._lock = threading.RLock()
         self._guard: Guard | None = None
         self._version: CodeVersion | None = None
@@ -138,11 +144,12 @@ class CodeIdentity:
         watch = Watch(self.function, _is_plain)
         walk, mode = _walk(self.function, self.options, watch, bound=True)
         self._refuse_dropped(walk)
+        Counted(self.environment, walk.findings.packages).watch(walk.watch)
         guard, adopted = walk.watch.guard(), self._adopted
         mirror = None
         if mirrored or adopted is not None:
             mirror = Walk(self.function, self.options, Mode(by_tree=False, keep=mode.keep), bound=True)
-        version = _version_of(walk, mirror, self.options)
+        version = _version_of(walk, mirror, self.options, self.environment)
         for known in (adopted, self._version):
             same = known is not None and known.digest == version.digest
             if known is not None and same and version.fingerprint in ("", known.fingerprint):
@@ -201,20 +208,23 @@ def _is_python(cls: type) -> bool:
     return "__module__" in vars(cls) and bool(cls.__flags__ & (1 << 9))
 
 
-def _version_of(walk: Walk, mirror: Walk | None, options: Options) -> CodeVersion:
+def _version_of(walk: Walk, mirror: Walk | None, options: Options, environment: Environment) -> CodeVersion:
     """What a walk found, and what another found by byte code, as one version."""
     digest, fingerprint = walk.root.digest, mirror.root.digest if mirror is not None else b""
-    named = tuple(f"{package}=={wrappers.installed(package)}" for package in options.packages)
+    named = tuple(f"{package}=={installed(package)}" for package in options.packages)
     if named:
         digest, fingerprint = (
             hashed(part, *(name.encode() for name in named)) if part else b"" for part in (digest, fingerprint)
         )
+    counted = Counted(environment, walk.findings.packages)
+    if mirror is not None:  # which may reach more, as it does in any process
+        fingerprint = Counted(environment, mirror.findings.packages).added_to(fingerprint)
     return CodeVersion(
-        digest.hex(),
+        counted.added_to(digest).hex(),
         fingerprint.hex(),
-        tuple(_nodes(walk, mirror)),
+        (*_nodes(walk, mirror), *counted.nodes()),
         tuple(sorted(walk.findings.packages)),
-        tuple(walk.findings.untracked),
+        (*walk.findings.untracked, *counted.unknown()),
         tuple(walk.findings.notes),
     )
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import io
-import sys
 import threading
 import types
 import weakref
@@ -18,6 +17,7 @@ from sweepable.identity import origin
 from sweepable.identity.annotations import is_type_form, spelled
 from sweepable.identity.functions import Resolver, explore_namespace
 from sweepable.identity.graph import Node
+from sweepable.identity.installed import installed
 from sweepable.identity.values import encode_scalar
 from sweepable.identity.walk import CLASSIFIERS, EXPLORERS, Said, Walk, explore_value, is_cached
 from sweepable.imported import imported
@@ -161,16 +161,6 @@ def _explore_cached(walk: Walk, node: Node) -> None:
         Resolver(walk, node, plain).closure()
     for label, given in said.given:
         walk.edge(node, label, given, front, spoken=f"{said.name}({label})")
-
-
-def installed(package: str) -> str:
-    """The version in which a package is installed."""
-    from importlib.metadata import PackageNotFoundError, version
-
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return str(getattr(sys.modules.get(package), "__version__", "not installed"))
 
 
 def _explore_own(walk: Walk, node: Node) -> None:
