@@ -125,6 +125,26 @@ def test_packages_are_found_however_they_are_imported(
     assert found[expected] == version_of(expected) != packages.UNKNOWN
 
 
+def test_code_of_the_users_is_no_package(run_script: RunScript) -> None:
+    """Neither its modules, nor the classes of the values that it holds."""
+    kinds = """
+        class Plant:
+            def __init__(self):
+                self.gain = 2.0
+            def step(self, x):
+                return self.gain * x
+    """
+    source = """
+        import kinds, sweepable
+        PLANT = kinds.Plant()
+        @sweepable.cache
+        def f(x=1.0):
+            return PLANT.step(x) + len([PLANT, kinds])
+        print(f.get_or_run().info.packages)
+    """
+    assert run_script(source, files={"kinds.py": kinds}).stdout.strip() == "{}"
+
+
 @pytest.mark.parametrize(("module", "distribution"), [("sklearn", "scikit-learn"), ("dateutil", "python-dateutil")])
 def test_a_version_is_found_by_the_name_of_module_and_distribution(module: str, distribution: str) -> None:
     """What is imported by another name than it is installed by."""

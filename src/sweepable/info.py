@@ -40,7 +40,8 @@ class Info:
     git : list of Repository
         The state, when it began, of each repository that holds a file of the code: ``name``, ``path``, ``commit``,
         ``dirty``, ``diff`` (uncommitted changes of tracked files) and ``untracked`` (files of the code that git does
-        not track).
+        not track). A diff tells whatever was typed into a tracked file, a password as well; it lies in the store, whose
+        folder no other user can read.
 
     Examples
     --------

@@ -104,7 +104,7 @@ class Record:
 
     @property
     def info(self) -> Info:
-        """Key, status, when, how long, version, error."""
+        """Key, status, when and how long it ran, its version, error, and what it ran in; see `Info`."""
         return Info(self._store, self._node.call)
 
     # -- the user's

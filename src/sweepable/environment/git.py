@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Sequence
-from threading import Timer
 from typing import TYPE_CHECKING, NamedTuple
 
 from blake3 import blake3
@@ -32,6 +32,24 @@ class Said(NamedTuple):
     size: int
 
 
+class _Answer:
+    """What a process writes, of which the beginning is kept."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._kept = bytearray()
+        self._size = 0
+        self._hasher = blake3()
+
+    def take(self, part: bytes) -> None:
+        self._kept += part[: max(0, self._limit - self._size)]
+        self._size += len(part)
+        self._hasher.update(part)
+
+    def said(self) -> Said:
+        return Said(bytes(self._kept), self._hasher.hexdigest(), self._size)
+
+
 def ask(folder: str, *commands: Sequence[str], limit: int) -> list[Said | None]:
     """What git says to several commands, all at the same time; None to one that fails or takes too long.
 
@@ -45,23 +63,44 @@ def ask(folder: str, *commands: Sequence[str], limit: int) -> list[Said | None]:
         How much of an answer to keep.
     """
     running: list[Popen[bytes]] = []
-    timer = Timer(PATIENCE, _kill, [running])
-    timer.daemon = True
+    answers = [_Answer(limit) for _ in commands]
+    end = time.monotonic() + PATIENCE
     try:
         running += [_start(folder, command) for command in commands]
-        timer.start()
-        return [_answer(process, limit) for process in running]
+        _read(running, answers, end)
+        done = [_has_succeeded(process, end) for process in running]
+        return [answer.said() if good else None for answer, good in zip(answers, done, strict=True)]
     except OSError:  # no git, or no more processes
         return [None for _ in commands]
     finally:
-        timer.cancel()
         for process in running:
             _end(process)
 
 
-def _kill(processes: list[Popen[bytes]]) -> None:
-    for process in processes:
-        process.kill()
+def _read(running: Sequence[Popen[bytes]], answers: Sequence[_Answer], end: float) -> None:
+    """Read what they write, until all are done or time is over. Without threads: the program may be about to fork."""
+    import selectors
+
+    with selectors.DefaultSelector() as waiting:
+        for process, answer in zip(running, answers, strict=True):
+            assert process.stdout is not None
+            waiting.register(process.stdout, selectors.EVENT_READ, answer)
+        while waiting.get_map() and (left := end - time.monotonic()) > 0:
+            for key, _ in waiting.select(left):
+                part = os.read(key.fd, 1 << 16)
+                if part:
+                    key.data.take(part)
+                else:
+                    waiting.unregister(key.fileobj)
+
+
+def _has_succeeded(process: Popen[bytes], end: float) -> bool:
+    import subprocess
+
+    try:
+        return process.wait(max(0.0, end - time.monotonic())) == 0
+    except subprocess.TimeoutExpired:
+        return False
 
 
 def _start(folder: str, command: Sequence[str]) -> Popen[bytes]:
@@ -78,16 +117,6 @@ def _start(folder: str, command: Sequence[str]) -> Popen[bytes]:
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
     )
-
-
-def _answer(process: Popen[bytes], limit: int) -> Said | None:
-    assert process.stdout is not None
-    kept, size, hasher = bytearray(), 0, blake3()
-    while part := process.stdout.read(1 << 16):
-        kept += part[: max(0, limit - size)]
-        size += len(part)
-        hasher.update(part)
-    return Said(bytes(kept), hasher.hexdigest(), size) if process.wait() == 0 else None
 
 
 def _end(process: Popen[bytes]) -> None:

@@ -9,7 +9,7 @@ import json
 import os
 import threading
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -22,6 +22,8 @@ LARGEST_DIFF = 256 * 1024
 _SHARE = 0.03
 #: So many files of one repository are looked at.
 _MOST_FILES = 1000
+#: How much git may answer, beside a diff.
+_NAMES = 1 << 22
 _DIFF = ("diff", "--no-color", "--no-ext-diff", "--no-textconv")
 
 Stamp = tuple[int, int, int] | None
@@ -85,7 +87,7 @@ def repositories(files: Sequence[str], folder: str | None = None) -> tuple[Repos
     if root is not None:
         by_root.setdefault(root, [])
     with _asking:
-        found = [_watched(root).state(held[:_MOST_FILES]) for root, held in by_root.items()]
+        found = [_watched(root).state(tuple(held[:_MOST_FILES])) for root, held in by_root.items()]
     return tuple(repository for repository in found if repository is not None)
 
 
@@ -129,45 +131,70 @@ class _Watched:
 
     def __init__(self, root: str) -> None:
         self._root = root
-        self._git = _git_folder(root)
+        self._heads = _heads(_git_folder(root))
         self._stamps: dict[str, Stamp] = {}
         self._tracked: dict[str, bool] = {}
         self._head: Repository | None = None
-        self._asked = self._gave_up = self._is_slow = False
+        self._states: dict[tuple[str, ...], Repository] = {}
+        self._asked = self._is_slow = False
         self._look_at = 0.0
 
-    def state(self, files: Sequence[str]) -> Repository | None:
+    def state(self, files: tuple[str, ...]) -> Repository | None:
         """The repository's state, for code in these files; None where git says nothing."""
-        if self._gave_up:
-            return None
-        if time.perf_counter() >= self._look_at:
-            self._renew(files)
-        if self._head is None:
-            return None
-        self._ask_whether_tracked([file for file in files if file not in self._tracked])
-        untracked = tuple(os.path.relpath(file, self._root) for file in files if not self._tracked.get(file, True))
-        return self._head._replace(untracked=untracked, dirty=True) if untracked else self._head
+        if self._asked and self._head is None:
+            return None  # it would say nothing again
+        if time.perf_counter() >= self._look_at and self._has_changed(files):
+            self._ask(files)
+        known = self._states.get(files)
+        return known or self._state(files)
 
-    def _renew(self, files: Sequence[str]) -> None:
+    def _has_changed(self, files: Sequence[str]) -> bool:
         started = time.perf_counter()
-        stamps = {path: _stamp(path) for path in (*_heads(self._git), *files)}
+        stamps = {path: _stamp(path) for path in (*self._heads, *files)}
         ended = time.perf_counter()
         self._look_at = ended + (ended - started) / _SHARE
-        if not self._asked or any(self._stamps.get(path, stamp) != stamp for path, stamp in stamps.items()):
-            self._tracked.clear()
-            self._head = self._ask()
-            self._gave_up = self._head is None
-            self._asked = True
+        changed = any(self._stamps.get(path, stamp) != stamp for path, stamp in stamps.items())
         self._stamps |= stamps
+        return changed or not self._asked
 
-    def _ask(self) -> Repository | None:
-        commands = [("rev-parse", "HEAD"), (*_DIFF, "HEAD")]
-        commit, *further = git.ask(self._root, *commands[: 1 if self._is_slow else 2], limit=LARGEST_DIFF)
-        diff = further[0] if further else None
-        self._is_slow |= commit is not None and diff is None  # it took too long, and would again
+    def _state(self, files: tuple[str, ...]) -> Repository | None:
+        fresh = [file for file in files if file not in self._tracked]
+        if fresh:
+            self._take_in(fresh, git.ask(self._root, self._whether_tracked(fresh), limit=_NAMES)[0])
+        if self._head is None:
+            return None
+        untracked = tuple(os.path.relpath(file, self._root) for file in files if not self._tracked[file])
+        found = self._head._replace(untracked=untracked, dirty=True) if untracked else self._head
+        self._states[files] = found
+        return found
+
+    # -- asking
+
+    def _ask(self, files: Sequence[str]) -> None:
+        """Ask for everything at once."""
+        commands = [("rev-parse", "HEAD"), self._whether_tracked(files), (*_DIFF, "HEAD")]
+        commit, names, *diff = git.ask(self._root, *commands[: 2 if self._is_slow else 3], limit=_NAMES)
+        self._states.clear()
+        self._tracked.clear()
+        self._take_in(files, names)
+        self._head = self._found(commit, diff[0] if diff else None)
+        self._asked = True
+
+    def _whether_tracked(self, files: Sequence[str]) -> tuple[str, ...]:
+        # Without a file git would name all of them.
+        return ("ls-files", "-z", "--", *(os.path.relpath(file, self._root) for file in files or [self._heads[0]]))
+
+    def _take_in(self, files: Sequence[str], names: Said | None) -> None:
+        """Note which files git tracks; where it does not say, nothing is said of them."""
+        tracked = set(map(os.fsdecode, names.text.split(b"\0"))) if names is not None else None
+        for file in files:
+            self._tracked[file] = tracked is None or os.path.relpath(file, self._root) in tracked
+
+    def _found(self, commit: Said | None, diff: Said | None) -> Repository | None:
         if commit is None:
-            first = git.ask(self._root, ("rev-parse", "--git-dir"), limit=1000)[0]
+            first = git.ask(self._root, ("rev-parse", "--git-dir"), limit=_NAMES)[0]
             return None if first is None else Repository(self._root, None, True)  # nothing is committed yet
+        self._is_slow |= diff is None  # it took too long, and would again
         name = commit.text.decode("ascii", "replace").strip()
         if diff is None:
             return Repository(self._root, name, None)
@@ -177,22 +204,13 @@ class _Watched:
 
     def _kept(self, diff: Said) -> str:
         if diff.size <= LARGEST_DIFF:
-            facts: dict[str, object] = {"diff": diff.digest, "text": diff.text.decode("utf-8", "backslashreplace")}
+            text = diff.text.decode("utf-8", "backslashreplace")
+            facts: dict[str, object] = {"diff": diff.digest, "text": text}
         else:
             summary = git.ask(self._root, (*_DIFF, "--stat=120,100", "--stat-count=200", "HEAD"), limit=LARGEST_DIFF)[0]
             text = summary.text.decode("utf-8", "backslashreplace") if summary is not None else ""
             facts = {"diff": diff.digest, "size": diff.size, "summary": text}
         return json.dumps(facts)
-
-    def _ask_whether_tracked(self, files: Sequence[str]) -> None:
-        if not files:
-            return
-        names = [os.path.relpath(file, self._root) for file in files]
-        said = git.ask(self._root, ("ls-files", "-z", "--", *names), limit=1 << 24)[0]
-        if said is None:
-            return
-        tracked = set(map(os.fsdecode, said.text.split(b"\0")))
-        self._tracked.update((file, name in tracked) for file, name in zip(files, names, strict=True))
 
 
 def _git_folder(root: str) -> str:
@@ -205,7 +223,7 @@ def _git_folder(root: str) -> str:
         return path
 
 
-def _heads(folder: str) -> Iterable[str]:
+def _heads(folder: str) -> list[str]:
     """The files that change when a commit is made, or another one is checked out."""
     return [os.path.join(folder, *name) for name in (("HEAD",), ("index",), ("logs", "HEAD"))]
 

@@ -310,12 +310,13 @@ def _mark(value: object) -> tuple[int, ...]:
 def explore_value(walk: Walk, node: Node) -> None:
     """A value counts by its content."""
     value, name = node.value, node.names[0]
-    walk.package(type(value).__module__)
     node.summary = summary(value)
     scalar = encode_scalar(value)
     if scalar is not None:
         _set_content(node, lambda describe: scalar, scalar)
         return
+    if not walk.is_user(type(value)):
+        walk.package(type(value).__module__)
     walk.watch.content(value, name)
     try:
         encoder = Encoder(Meeting(walk, node))
