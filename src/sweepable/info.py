@@ -6,7 +6,7 @@ import datetime as dt
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from sweepable.model import StoredCall
+from sweepable.model import Failure, StoredCall
 
 if TYPE_CHECKING:
     from sweepable.store.store import Store
@@ -55,7 +55,7 @@ class Info:
     """
 
     def __init__(self, store: Store, call: StoredCall) -> None:
-        failure = store.failure(call)
+        failure = store.failure(call) or _mismatch(store, call)
         self.key = call.key
         self.status = call.status
         self.function = _one(store, "SELECT name FROM _functions WHERE id = ?", call.function)
@@ -145,6 +145,15 @@ def _repository(store: Store, facts: Mapping[str, Any]) -> Repository:
     kept = store.diff(facts["diff"]) if facts["diff"] else {}
     diff = kept.get("text") or kept.get("summary")
     return Repository(facts["name"], facts["path"], facts["commit"], facts["dirty"], diff, tuple(facts["untracked"]))
+
+
+def _mismatch(store: Store, call: StoredCall) -> Failure | None:
+    """What is wrong with a value that is stored though it is not what is declared."""
+    declared = store.layout(call.layout).declared if call.layout else ""
+    if not declared.startswith("!"):
+        return None
+    text = f"the value is stored, but it is not what is declared ({'; '.join(declared[1:].splitlines())})"
+    return Failure("OutputMismatch", text, f"OutputMismatch: {text}")
 
 
 def _one(store: Store, query: str, number: int) -> str:

@@ -26,6 +26,10 @@ _BELOW = (
 )
 
 
+#: The layouts of results that are not what is declared; of a call without a result it is 0.
+_MISMATCHED = "SELECT id FROM _layouts WHERE json_extract(text, '$[2]') LIKE '!%'"
+_WITHOUT = f"(c.layout = 0 OR c.layout IN ({_MISMATCHED}))"
+
 #: Where a run in progress keeps what it asked the store for: its result depends on what is stored by then.
 ASKED: ContextVar[list[str] | None] = ContextVar("sweepable_asked", default=None)
 
@@ -62,6 +66,8 @@ class Selection(NamedTuple):
     upstream: int | None = None
     #: Only calls of this selection, which has a limit: what narrows it further comes after that.
     within: Selection | None = None
+    #: Only calls whose result is what is declared; False: only those that have no result, or another one.
+    conforming: bool | None = None
 
 
 class Plan:
@@ -130,6 +136,8 @@ class Plan:
             found.append(Condition("c.function = ?", (self.function.id,)))
         if self._scope is not None and self.function is not None and selection.keys is None:
             found.append(Condition(self._scope.sql(self.function.id)))
+        if selection.conforming is not None:
+            found.append(Condition(f"c.layout NOT IN ({_MISMATCHED})" if selection.conforming else _WITHOUT))
         if selection.upstream is not None:
             found.append(Condition(_BELOW, (selection.upstream,)))
         found += [self._looked_up(excluded, lookups) for excluded, lookups in selection.lookups]

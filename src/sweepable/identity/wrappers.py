@@ -66,7 +66,7 @@ _INERT: tuple[type, ...] = (
 #: The same of `logging`, by name: importing it costs more than this whole package of identity.
 _INERT_LOGGING = ("Logger", "LoggerAdapter", "Handler", "Formatter")
 #: Where sweepable's own classes live whose instances are means of working.
-_STORES = f"{origin.OWN_NAME}.store"
+_MEANS = (f"{origin.OWN_NAME}.store", f"{origin.OWN_NAME}.identity")
 #: A cached method of one instance.
 _METHOD_PIECES = ("__wrapped__", "_instance")
 _MARKS = ("__sweepable_key__", "__sweepable_calls__", "__sweepable_digest__", "__sweepable_upstream__")
@@ -87,7 +87,7 @@ def _classify_ours(walk: Walk, value: Any) -> str | None:
         return "own"
     if isinstance(getattr(value, "__wrapped__", None), FunctionType):
         return "wrapper"
-    return "" if kind.__module__.startswith(_STORES) else "value"
+    return "" if kind.__module__.startswith(_MEANS) else "value"
 
 
 def _classify_code(walk: Walk, value: Any) -> str | None:
