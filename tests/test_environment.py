@@ -125,6 +125,19 @@ def test_packages_are_found_however_they_are_imported(
     assert found[expected] == version_of(expected) != packages.UNKNOWN
 
 
+def test_packages_of_arguments_are_recorded() -> None:
+    """A table's methods run, though the code does not name the package."""
+    table = importlib.import_module("pandas").DataFrame({"a": [1.0, 2.0]})
+
+    @sweepable.cache
+    def mean(data: Any, column: str = "a") -> float:
+        return float(data[column].mean())
+
+    assert mean.get_or_run(table).info.packages == {"pandas": version_of("pandas")}
+    assert mean.get_or_run({"a": np.ones(3)}).info.packages == {}
+    assert mean.filter(info__packages__pandas__isnull=False).count() == 1
+
+
 def test_code_of_the_users_is_no_package(run_script: RunScript) -> None:
     """Neither its modules, nor the classes of the values that it holds."""
     kinds = """

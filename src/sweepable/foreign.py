@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from sweepable.call import Call
-from sweepable.environment import UNKNOWN, packages_of
+from sweepable.environment import UNKNOWN, version_of
 from sweepable.errors import OtherEnvironment
 from sweepable.notices import first, logger, warn_once
 from sweepable.store.store import Store
@@ -29,7 +29,7 @@ def compare(call: Call, store: Store, environments: Iterable[int]) -> None:
     if not unmet or callee.options.environment != "note":
         return
     try:
-        others = _others(call, store, [number for _, number in unmet])
+        others = _others(store, [number for _, number in unmet])
     except Exception:  # what is stored can be served, whatever is wrong with what is known about it
         logger().warning("what calls of %s ran in cannot be read", callee.name, exc_info=True)
         return
@@ -37,16 +37,14 @@ def compare(call: Call, store: Store, environments: Iterable[int]) -> None:
         _tell(callee.name, callee.identifier, others)
 
 
-def _others(call: Call, store: Store, environments: Iterable[int]) -> dict[str, tuple[list[str], str]]:
+def _others(store: Store, environments: Iterable[int]) -> dict[str, tuple[list[str], str]]:
     """Packages with the versions, other than now, in which they ran then, and the one in which they run now."""
-    now = packages_of(call.version)
     found: dict[str, tuple[list[str], str]] = {}
     for number in environments:
-        then = store.environment(number).get("packages", {})
-        for name, version in now.items():
-            before = then.get(name, UNKNOWN)
-            if UNKNOWN not in (before, version) and before != version:
-                found.setdefault(name, ([], version))[0].append(before)
+        for name, before in store.environment(number).get("packages", {}).items():
+            now = version_of(name)
+            if now is not None and before not in (UNKNOWN, now):
+                found.setdefault(name, ([], now))[0].append(before)
     return found
 
 

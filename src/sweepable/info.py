@@ -36,7 +36,8 @@ class Info:
     python, platform, host : str or None
         The version of Python, the system with its kind of processor, and the name of the machine.
     packages : dict of str to str
-        The versions of the packages that the code reaches, by the names that are imported.
+        The versions of the packages that the code reaches, or that its arguments are objects of, by the names that
+        are imported.
     git : list of Repository
         The state, when it began, of each repository that holds a file of the code: ``name``, ``path``, ``commit``,
         ``dirty``, ``diff`` (uncommitted changes of tracked files) and ``untracked`` (files of the code that git does

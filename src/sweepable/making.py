@@ -65,7 +65,7 @@ def cache(function: Any = None, /, **declared: Any) -> Any:
         What another version of a package that the code reaches means. ``"note"``: its results are served, and one
         warning says so. ``"strict"``: it is another version of the code, and so is another Python (3.12 or 3.13);
         results stay side by side. A list limits that to the packages it names, of which ``"python"`` may be one.
-        ``"ignore"``: nothing is said.
+        ``"ignore"``: nothing is said. What the function meets in its arguments alone, it does not reach: name it.
     **declared
         Outputs: a type, None for anything, or `sweepable.Output`; in the order in which a tuple returns them.
 

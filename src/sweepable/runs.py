@@ -24,7 +24,7 @@ from sweepable.errors import (
     UpstreamMismatch,
 )
 from sweepable.identity.code import describe
-from sweepable.identity.origin import underlying
+from sweepable.identity.origin import OWN_NAME, STDLIB_NAMES, is_user_code, underlying
 from sweepable.identity.values import Encoder, is_frozen
 from sweepable.model import CodeVersion, Environment, Failure, NewCall, Outputs, Status, StoredCall, UpstreamCall
 from sweepable.notices import first, logger, warn, warn_once
@@ -310,10 +310,20 @@ def environment_of(call: Call) -> Environment:
     """What the call runs in; never an error."""
     plain = None if call.version.nodes else underlying(call.callee.function)  # a pinned version does not say where
     try:
-        return surroundings(call.version, plain.__code__.co_filename if plain is not None else "")
+        return surroundings(call.version, plain.__code__.co_filename if plain is not None else "", _given(call))
     except Exception:  # a result is worth more than what it came about in
         logger().warning("what %s runs in could not be found out", call.title(), exc_info=True)
         return Environment()
+
+
+def _given(call: Call) -> list[str]:
+    """The packages that arguments are objects of: their methods run, though the code does not name them."""
+    found = []
+    for kind in {type(value) for value in call.bound}:
+        name = str(kind.__module__).partition(".")[0]
+        if name not in STDLIB_NAMES and name != OWN_NAME and not is_user_code(kind):
+            found.append(name)
+    return sorted(found)
 
 
 def failure_of(error: BaseException) -> Failure:

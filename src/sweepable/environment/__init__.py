@@ -9,20 +9,20 @@ import json
 import os
 import platform
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
 from sweepable.environment.packages import UNKNOWN, version_of
 from sweepable.environment.repositories import Repository, repositories
 from sweepable.model import CodeVersion, Environment
 
-__all__ = ["PYTHON", "UNKNOWN", "packages_of", "surroundings", "version_of"]
+__all__ = ["PYTHON", "UNKNOWN", "surroundings", "version_of"]
 
 #: The Python whose results count as one: a bug-fix release changes none.
 PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
 
 
-def surroundings(version: CodeVersion, own: str = "") -> Environment:
+def surroundings(version: CodeVersion, own: str = "", given: Iterable[str] = ()) -> Environment:
     """What this process is, for the record.
 
     Parameters
@@ -31,16 +31,14 @@ def surroundings(version: CodeVersion, own: str = "") -> Environment:
         The code that runs: its packages are noted, and the repositories that hold its files.
     own : str, optional
         The file of the function, where the version does not tell.
+    given : iterable of str
+        Further packages: those of the arguments.
     """
     files, is_bare = _files(version, own)
     # What was typed in a notebook or at a prompt lies in no file; the folder where this happens stands for it.
     found = repositories(files, _working_folder() if is_bare else None)
-    return _written(tuple(packages_of(version).items()), found)
-
-
-def packages_of(version: CodeVersion) -> dict[str, str]:
-    """The packages that the code reaches, with the versions in which they run."""
-    return {name: version_of(name) or UNKNOWN for name in version.packages}
+    names = sorted({*version.packages, *given}) if given else version.packages
+    return _written(tuple((name, version_of(name) or UNKNOWN) for name in names), found)
 
 
 #: Files of the versions met last, by identity: a version is large, and is the same object while its code is.

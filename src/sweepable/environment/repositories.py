@@ -20,6 +20,8 @@ from sweepable.environment.git import Said
 LARGEST_DIFF = 256 * 1024
 #: Looking whether anything has changed takes this part of the time at most.
 _SHARE = 0.03
+#: How long it stays unseen, in seconds, that a folder has become a repository.
+_SECONDS = 30.0
 #: So many files of one repository are looked at.
 _MOST_FILES = 1000
 #: How much git may answer, beside a diff.
@@ -79,26 +81,27 @@ def repositories(files: Sequence[str], folder: str | None = None) -> tuple[Repos
         A folder to look at as well.
     """
     by_root: dict[str, list[str]] = {}
+    period = int(time.monotonic() / _SECONDS)
     for file in files:
-        real, root = _placed(file)
+        real, root = _placed(file, period)
         if root is not None:
             by_root.setdefault(root, []).append(real)
-    root = _root(os.path.realpath(folder)) if folder is not None else None
-    if root is not None:
-        by_root.setdefault(root, [])
+    if folder is not None:
+        _, root = _placed(os.path.join(folder, "notebook"), period)
+        if root is not None:
+            by_root.setdefault(root, [])
     with _asking:
         found = [_watched(root).state(tuple(held[:_MOST_FILES])) for root, held in by_root.items()]
     return tuple(repository for repository in found if repository is not None)
 
 
 @lru_cache(maxsize=4096)
-def _placed(file: str) -> tuple[str, str | None]:
-    """A file by its real path, and the repository that it lies in."""
+def _placed(file: str, period: int) -> tuple[str, str | None]:
+    """A file by its real path, and the repository that it lies in; looked at once in each period."""
     real = os.path.realpath(file)
     return real, _root(os.path.dirname(real))
 
 
-@lru_cache(maxsize=1024)
 def _root(folder: str) -> str | None:
     """The root of the repository around a folder."""
     while not os.path.exists(os.path.join(folder, ".git")):
