@@ -42,8 +42,8 @@ def _others(store: Store, environments: Iterable[int]) -> dict[str, tuple[list[s
     found: dict[str, tuple[list[str], str]] = {}
     for number in environments:
         for name, before in store.environment(number).get("packages", {}).items():
-            now = version_of(name)
-            if now is not None and before not in (UNKNOWN, now):
+            now = version_of(name) if before != UNKNOWN else None
+            if now is not None and now != before:
                 found.setdefault(name, ([], now))[0].append(before)
     return found
 

@@ -69,6 +69,8 @@ class Catalogue:
 
     def __init__(self, connections: Connections) -> None:
         self._connections = connections
+        #: Of the diffs read last, what they say: many calls have one.
+        self._diffs: dict[str, dict[str, Any]] = {}
 
     def connection(self) -> sqlite3.Connection:
         """This thread's connection to the index, for reading; only the store writes."""
@@ -150,9 +152,13 @@ class Catalogue:
 
     def diff(self, digest: str) -> dict[str, Any]:
         """A diff that a recorded environment names: its text, or a summary and the size of one that is large."""
-        begins = f'{{"diff": "{digest}"'
-        rows = self._rows("SELECT text FROM _environments WHERE text >= ? AND text < ?", begins, f"{begins}~")
-        return dict(json.loads(rows[0][0])) if rows else {}
+        if digest not in self._diffs:
+            begins = f'{{"diff": "{digest}"'
+            rows = self._rows("SELECT text FROM _environments WHERE text >= ? AND text < ?", begins, f"{begins}~")
+            if len(self._diffs) > 20:
+                self._diffs.clear()
+            self._diffs[digest] = json.loads(rows[0][0]) if rows else {}
+        return dict(self._diffs[digest])
 
     def database(self) -> Any:
         """A `sqlite_utils.Database` on the index, for reading, with a connection of its own."""
