@@ -15,6 +15,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +47,11 @@ def committed(folder: Path, **files: str) -> str:
     git(folder, "add", ".")
     git(folder, "commit", "-q", "-m", "as it is")
     return git(folder, "rev-parse", "HEAD")
+
+
+def rows(store_path: Path, query: str, *values: object) -> list[Any]:
+    with closing(sqlite3.connect(store_path / "index.db")) as c, c:
+        return c.execute(query, values).fetchall()
 
 
 def install(site: Path, name: str, version: str, *, said: bool = True, distribution: str | None = None) -> None:
@@ -183,8 +189,7 @@ def test_environments_and_diffs_stand_once(store_path: Path) -> None:
     """However many calls ran in it, what is known of it is one row."""
     for x in range(20):
         root(float(x))
-    with sqlite3.connect(store_path / "index.db") as c:
-        texts = [json.loads(text) for (text,) in c.execute("SELECT text FROM _environments")]
+    texts = [json.loads(text) for (text,) in rows(store_path, "SELECT text FROM _environments")]
     assert len([text for text in texts if "python" in text]) == 1
 
 
@@ -291,8 +296,7 @@ def test_a_large_diff_is_kept_as_a_summary(run_script: RunScript, tmp_path: Path
     (folder / "data.py").write_text("x = 1\n" * 100_000)
     (found,), _ = asked(run_script, folder)
     assert found["dirty"] and found["diff"].split("\n")[0].split()[:3] == ["data.py", "|", "100000"]
-    with sqlite3.connect(store_path / "index.db") as c:
-        assert all(len(text) < 5_000 for (text,) in c.execute("SELECT text FROM _environments"))
+    assert all(len(text) < 5_000 for (text,) in rows(store_path, "SELECT text FROM _environments"))
 
 
 @needs_git
@@ -428,13 +432,10 @@ def rewritten(stored: None, store_path: Path) -> Callable[..., None]:
 
     def rewrite(side: float, **facts: Any) -> None:
         key = slow_area.key_of(side)
-        with sqlite3.connect(store_path / "index.db") as c:
-            query = "SELECT e.text FROM _calls c JOIN _environments e ON e.id = c.environment WHERE c.key = ?"
-            text = json.loads(c.execute(query, (key,)).fetchone()[0])
-            new = json.dumps(text | facts, sort_keys=True)
-            number = c.execute("INSERT INTO _environments (text) VALUES (?) RETURNING id", (new,)).fetchone()[0]
-            c.execute("UPDATE _calls SET environment = ? WHERE key = ?", (number, key))
-        c.close()
+        query = "SELECT e.text FROM _calls c JOIN _environments e ON e.id = c.environment WHERE c.key = ?"
+        new = json.dumps(json.loads(rows(store_path, query, key)[0][0]) | facts, sort_keys=True)
+        ((number,),) = rows(store_path, "INSERT INTO _environments (text) VALUES (?) RETURNING id", new)
+        rows(store_path, "UPDATE _calls SET environment = ? WHERE key = ?", number, key)
 
     return rewrite
 
@@ -491,6 +492,8 @@ def test_versions_are_compared_as_versions(rewritten: Callable[..., None]) -> No
     assert sides(find(info__python__gte="3.11")) == [3.0] and sides(find(info__python__lt="3.11")) == [1.0, 2.0]
     assert [rec.side for rec in slow_area.select().order_by("info__packages__numpy")] == [2.0, 1.0, 3.0]
     assert [rec.side for rec in slow_area.select().order_by("-info__python")] == [3.0, 2.0, 1.0]
+    up = doubled.select().order_by("-square__info__packages__numpy")
+    assert [rec.square.side for rec in up] == [3.0, 1.0, 2.0]
 
 
 def test_calls_are_found_by_when_and_how_long_they_ran(stored: None) -> None:
@@ -574,9 +577,7 @@ def test_a_large_store_is_searched_by_its_few_environments(stored: None, store_p
     plan = slow_area.filter(info__packages__numpy=np.__version__)._plan()
     statement = plan._statement
     sql = statement.sql.replace("{}", "c.id", 1)
-    with sqlite3.connect(store_path / "index.db") as c:
-        steps = [row[3] for row in c.execute(f"EXPLAIN QUERY PLAN {sql}", statement.values)]
-    c.close()
+    steps = [row[3] for row in rows(store_path, f"EXPLAIN QUERY PLAN {sql}", *statement.values)]
     assert not any("CORRELATED" in step for step in steps)
     assert any(step.startswith("SEARCH e USING COVERING INDEX") for step in steps)
 

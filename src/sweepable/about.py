@@ -201,11 +201,14 @@ def expression(field: Field, row: Row, store: Store) -> Condition:
         raise SweepableError(
             f"{NAME}{SEPARATOR}{field.name}: a call may have several repositories, so there is no order"
         )
-    value = f"(SELECT {field.sql} FROM _environments AS e WHERE e.id = {row('environment')})"
-    if field.kind != "version":
-        return Condition(value)
-    ranks = json.dumps(sorted(_distinct(field, store), key=_version_parts))
-    return Condition(f"(SELECT r.key FROM json_each(?) AS r WHERE r.value = {value})", (ranks,))
+    found = dict(store.connection().execute(f"SELECT e.id, {field.sql} FROM {_ENVIRONMENTS}").fetchall())
+    if field.kind == "version":
+        order = sorted(set(filter(None, found.values())), key=_version_parts)
+        ranks = {version: rank for rank, version in enumerate(order)}
+        found = {number: ranks.get(version) for number, version in found.items()}
+    # A table of its own, so that the few environments are read once and not for each call.
+    table = "WITH r (id, value) AS MATERIALIZED (SELECT CAST(key AS INTEGER), value FROM json_each(?))"
+    return Condition(f"({table} SELECT r.value FROM r WHERE r.id = {row('environment')})", (json.dumps(found),))
 
 
 # -- values
