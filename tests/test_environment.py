@@ -185,6 +185,27 @@ def test_a_package_that_does_not_say_its_version_is_looked_up_where_it_is_instal
     assert version_of("lib_b") is None
 
 
+def test_a_package_installed_from_a_repository_has_its_commit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its version says little: two commits of one version are two versions, also where that counts."""
+    site = tmp_path / "site-packages"
+    install(site, "lib_g", "1.0", distribution="Lib-of-Git")
+    told = {"url": "https://example.org/lib.git", "vcs_info": {"vcs": "git", "commit_id": "1f2e3d4c5b6a7988"}}
+    write_files(site, {"Lib_of_Git-1.0.dist-info/direct_url.json": json.dumps(told)})
+    monkeypatch.syspath_prepend(str(site))
+    assert version_of("lib_g") == "1.0+git.1f2e3d4c5b6a"  # not yet imported
+    importlib.import_module("lib_g")
+    assert version_of("lib_g") == "1.0+git.1f2e3d4c5b6a"
+
+
+def test_a_package_of_one_file_has_its_version(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A module that lies in site-packages itself."""
+    known = {"lib_h-2.5.dist-info/RECORD": "lib_h.py,,\n", "lib_h.py": "x = 1\n"}
+    write_files(tmp_path / "site-packages", known)
+    monkeypatch.syspath_prepend(str(tmp_path / "site-packages"))
+    importlib.import_module("lib_h")
+    assert version_of("lib_h") == "2.5"
+
+
 def test_environments_and_diffs_stand_once(store_path: Path) -> None:
     """However many calls ran in it, what is known of it is one row."""
     for x in range(20):

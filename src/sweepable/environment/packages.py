@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import sys
@@ -25,7 +26,8 @@ def version_of(name: str) -> str | None:
     -------
     str or None
         The version of what is loaded, as it may have been replaced on disk since; of what is installed, where nothing
-        is loaded or says its version. None where there is no such package.
+        is loaded or says its version. With the commit, where it was installed from a repository:
+        ``1.0+git.1f2e3d4c5b6a``. None where there is no such package.
 
     Examples
     --------
@@ -34,12 +36,19 @@ def version_of(name: str) -> str | None:
     (True, None)
     """
     module = sys.modules.get(name)
+    file = getattr(module, "__file__", None)
+    folder = _folder(file, hasattr(module, "__path__")) if isinstance(file, str) else None
     # Not by getattr: some packages compute it, with a warning that it is deprecated.
     said = getattr(module, "__dict__", {}).get("__version__")
-    if isinstance(said, str):
-        return said
-    file = getattr(module, "__file__", None)
-    return _installed(name, os.path.dirname(os.path.dirname(file)) if isinstance(file, str) else None)
+    version = said if isinstance(said, str) else _installed(name, folder)
+    commit = _commit(name, folder)
+    return f"{version}+git.{commit}" if version is not None and commit else version
+
+
+@lru_cache(maxsize=256)
+def _folder(file: str, is_package: bool) -> str:
+    """Where a package, or a module of one file, is installed."""
+    return os.path.dirname(os.path.dirname(file) if is_package else file)
 
 
 @lru_cache(maxsize=256)
@@ -48,8 +57,8 @@ def _installed(name: str, folder: str | None) -> str | None:
 
     `importlib.metadata` would do as well, if importing it did not take longer than all else that a first call needs.
     """
-    for place in [folder] if folder is not None else sys.path:
-        known = _distributions(place or os.getcwd())
+    for place in _places(folder):
+        known = _distributions(place)
         found = known.get(_normal(name)) or _holding(name, known.values())
         if found is not None:
             return found[0]
@@ -59,6 +68,29 @@ def _installed(name: str, folder: str | None) -> str | None:
         return metadata.version(name)
     except (metadata.PackageNotFoundError, ValueError):
         return None
+
+
+@lru_cache(maxsize=256)
+def _commit(name: str, folder: str | None) -> str | None:
+    """The commit of a package that was installed from a repository, whose version says little."""
+    for place in _places(folder):
+        for known, (_, info) in _distributions(place).items():
+            told = _lines(os.path.join(info, "direct_url.json"))
+            if told and (known == _normal(name) or name in _tops(info)):
+                return _told("".join(told))
+    return None
+
+
+def _told(direct_url: str) -> str | None:
+    try:
+        commit = json.loads(direct_url)["vcs_info"]["commit_id"]
+    except (ValueError, KeyError, TypeError):
+        return None
+    return str(commit)[:12]
+
+
+def _places(folder: str | None) -> list[str]:
+    return [place or os.getcwd() for place in ([folder] if folder is not None else sys.path)]
 
 
 #: Version, and folder of the metadata.
