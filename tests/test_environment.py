@@ -763,6 +763,32 @@ def test_a_package_that_is_loaded_anew_is_seen(monkeypatch: pytest.MonkeyPatch) 
     assert f.key_of() == before
 
 
+def test_a_package_that_is_installed_and_loaded_later_is_seen(run_script: RunScript, tmp_path: Path) -> None:
+    """One that was replaced on disk before the body imports it: what counts is what ran."""
+    site = tmp_path / "site-packages"
+    install(site, "lib", "1.0", said=False)
+    source = f"""
+        import sys
+        sys.path[:0] = [{str(site)!r}, {str(Path(__file__).parent)!r}]
+        from pathlib import Path
+        import sweepable
+        from test_environment import install
+
+        @sweepable.cache(environment="strict")
+        def f(x=1.0):
+            from lib import scale
+            return scale(x)
+
+        before = f.key_of(2.0)
+        install(Path({str(site)!r}), "lib", "2.0", said=False)
+        print(f(2.0), f.key_of(2.0) != before, f(2.0), f.get_or_run(2.0).info.packages)
+        print(sorted(rec.info.status for rec in f.select(version="any").filter(info__status__in=["done", "tainted"])))
+    """
+    done = run_script(source, hashseed=1)
+    assert done.stdout.splitlines() == ["4.0 True 4.0 {'lib': '2.0'}", "['done', 'tainted']"]
+    assert "TaintedCall" in done.stderr
+
+
 def test_a_pinned_version_may_count_packages_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
     """The pin stands for the code; packages count beside it."""
 

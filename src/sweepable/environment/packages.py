@@ -97,9 +97,17 @@ def _places(folder: str | None) -> list[str]:
 _Distribution = tuple[str, str]
 
 
-@lru_cache(maxsize=64)
 def _distributions(folder: str) -> dict[str, _Distribution]:
     """What is installed in a folder, by normal name."""
+    try:
+        return _listed(folder, os.stat(folder).st_mtime_ns)
+    except OSError:
+        return {}
+
+
+@lru_cache(maxsize=64)
+def _listed(folder: str, changed: int) -> dict[str, _Distribution]:
+    """The same, listed again when something has been installed or removed."""
     try:
         names = [name for name in os.listdir(folder) if name.endswith(_INFO)]
     except OSError:

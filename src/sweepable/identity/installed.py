@@ -62,6 +62,8 @@ class Counted:
     def watch(self, watch: Watch) -> None:
         """See it where a package is loaded anew in another version."""
         for name in self._versions:
+            if name not in sys.modules:  # what is loaded later may be another one than is installed now
+                watch.lacks(sys.modules, name, f"the package {name}")
             namespace = getattr(sys.modules.get(name), "__dict__", {})
             if isinstance(namespace.get("__version__"), str):
                 watch.binding(namespace, "__version__", namespace["__version__"], f"the version of {name}")
