@@ -749,18 +749,24 @@ def test_another_python_is_another_version_where_that_counts() -> None:
     assert len({Counted(("numpy",), ()).added_to(digest), Counted("strict", ("numpy",)).added_to(digest), digest}) == 3
 
 
-def test_a_package_that_is_loaded_anew_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("option", ["environment", "packages"])
+def test_a_package_that_is_loaded_anew_is_seen(monkeypatch: pytest.MonkeyPatch, option: str) -> None:
     """In a running session too: the version that counts is that of what is loaded."""
 
-    @sweepable.cache(environment=["numpy"])
+    @sweepable.cache(**{option: ["numpy"]})
     def f(x: float = 1.0) -> float:
         return float(np.sin(x))
 
-    before = f.key_of()
-    monkeypatch.setattr(np, "__version__", "0.1")
-    assert f.key_of() != before
-    monkeypatch.undo()
-    assert f.key_of() == before
+    @sweepable.cache
+    def caller(x: float = 1.0) -> float:
+        return f(x)
+
+    before, above = f.key_of(), caller.key_of()
+    with monkeypatch.context() as patched:
+        patched.setattr(np, "__version__", "0.1")
+        assert f.key_of() != before
+        assert (caller.key_of() != above) == (option == "packages")
+    assert f.key_of() == before and caller.key_of() == above
 
 
 def test_a_package_that_is_installed_and_loaded_later_is_seen(run_script: RunScript, tmp_path: Path) -> None:

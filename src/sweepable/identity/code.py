@@ -145,6 +145,7 @@ class CodeIdentity:
         walk, mode = _walk(self.function, self.options, watch, bound=True)
         self._refuse_dropped(walk)
         Counted(self.environment, walk.findings.packages).watch(walk.watch)
+        Counted(self.options.packages, ()).watch(walk.watch)
         guard, adopted = walk.watch.guard(), self._adopted
         mirror = None
         if mirrored or adopted is not None:

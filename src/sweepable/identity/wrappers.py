@@ -17,7 +17,7 @@ from sweepable.identity import origin
 from sweepable.identity.annotations import is_type_form, spelled
 from sweepable.identity.functions import Resolver, explore_namespace
 from sweepable.identity.graph import Node
-from sweepable.identity.installed import installed
+from sweepable.identity.installed import Counted, installed
 from sweepable.identity.values import encode_scalar
 from sweepable.identity.walk import CLASSIFIERS, EXPLORERS, Said, Walk, explore_value, is_cached
 from sweepable.imported import imported
@@ -153,6 +153,7 @@ def _explore_cached(walk: Walk, node: Node) -> None:
     front: Any = node.value
     said: Said = front.callee.said
     packages = [f"{package}=={installed(package)}" for package in said.options.packages]
+    Counted(said.options.packages, ()).watch(walk.watch)
     facts = packages if said.pin is None else [said.home, said.name, f"version {said.pin}"]
     node.own, node.summary = "\0".join(facts).encode(), ", ".join(facts)
     if said.pin is None:
