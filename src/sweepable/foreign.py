@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from sweepable.call import Call
-from sweepable.environment import UNKNOWN, version_of
+from sweepable.environment import UNKNOWN, agree, is_loaded, version_of
 from sweepable.errors import OtherEnvironment
 from sweepable.notices import first, logger, warn_once
 from sweepable.store.store import Store
@@ -43,7 +43,8 @@ def _others(store: Store, environments: Iterable[int]) -> dict[str, tuple[list[s
     for number in environments:
         for name, before in store.environment(number).get("packages", {}).items():
             now = version_of(name) if before != UNKNOWN else None
-            if now is not None and now != before:
+            # What is not loaded is known by what is installed, which may say more than the module did.
+            if now is not None and now != before and (is_loaded(name) or not agree(before, now)):
                 found.setdefault(name, ([], now))[0].append(before)
     return found
 

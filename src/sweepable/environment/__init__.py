@@ -12,11 +12,11 @@ import sys
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
-from sweepable.environment.packages import UNKNOWN, version_of
+from sweepable.environment.packages import UNKNOWN, agree, counted_version, is_loaded, version_of
 from sweepable.environment.repositories import Repository, repositories
 from sweepable.model import CodeVersion, Environment
 
-__all__ = ["PYTHON", "UNKNOWN", "surroundings", "version_of"]
+__all__ = ["PYTHON", "UNKNOWN", "agree", "counted_version", "is_loaded", "surroundings", "version_of"]
 
 #: The Python whose results count as one: a bug-fix release changes none.
 PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"

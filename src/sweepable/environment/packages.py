@@ -6,7 +6,7 @@ import json
 import os
 import re
 import sys
-from collections.abc import Iterable
+from collections.abc import Mapping
 from functools import lru_cache
 
 #: What stands for a version that nobody knows.
@@ -35,14 +35,48 @@ def version_of(name: str) -> str | None:
     >>> version_of("numpy") == numpy.__version__, version_of("no_such_package")
     (True, None)
     """
-    module = sys.modules.get(name)
-    file = getattr(module, "__file__", None)
-    folder = _folder(file, hasattr(module, "__path__")) if isinstance(file, str) else None
+    module, folder = _loaded(name)
     # Not by getattr: some packages compute it, with a warning that it is deprecated.
     said = getattr(module, "__dict__", {}).get("__version__")
     version = said if isinstance(said, str) else _installed(name, folder)
+    return _with_commit(version, name, folder)
+
+
+def counted_version(name: str) -> str | None:
+    """The version of a package, the same whether or not it has been loaded, as long as it is not another one.
+
+    What is installed tells it, as many modules say less, or nothing, of themselves; unless what is loaded has been
+    replaced on disk since.
+    """
+    module, folder = _loaded(name)
+    said = getattr(module, "__dict__", {}).get("__version__")
+    version = _installed(name, folder)
+    if isinstance(said, str) and (version is None or (said[:1].isdigit() and not agree(said, version))):
+        version = said
+    return _with_commit(version, name, folder)
+
+
+def agree(one: str, other: str) -> bool:
+    """Whether two sayings may be of one version: ``4.8.0`` and ``4.8.0.76``."""
+    short, long = sorted((one, other), key=len)
+    return long.startswith(short) and not long[len(short) : len(short) + 1].isalnum()
+
+
+def is_loaded(name: str) -> bool:
+    """Whether a package has been imported."""
+    return name in sys.modules
+
+
+def _with_commit(version: str | None, name: str, folder: str | None) -> str | None:
     commit = _commit(name, folder)
     return f"{version}+git.{commit}" if version is not None and commit else version
+
+
+def _loaded(name: str) -> tuple[object, str | None]:
+    """A module, and where it is installed."""
+    module = sys.modules.get(name)
+    file = getattr(module, "__file__", None)
+    return module, _folder(file, hasattr(module, "__path__")) if isinstance(file, str) else None
 
 
 @lru_cache(maxsize=256)
@@ -59,9 +93,9 @@ def _installed(name: str, folder: str | None) -> str | None:
     """
     for place in _places(folder):
         known = _distributions(place)
-        found = known.get(_normal(name)) or _holding(name, known.values())
+        found = known[_normal(name)][0] if _normal(name) in known else _holding(name, known)
         if found is not None:
-            return found[0]
+            return found
     from importlib import metadata
 
     try:
@@ -120,10 +154,12 @@ def _normal(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
-def _holding(name: str, distributions: Iterable[_Distribution]) -> _Distribution | None:
-    """The one distribution that a module or package of this name is part of; None for several: a namespace."""
-    found = [one for one in distributions if name in _tops(one[1])]
-    return found[0] if len(found) == 1 else None
+def _holding(name: str, distributions: Mapping[str, _Distribution]) -> str | None:
+    """The version of the distribution that a module or package is part of; of a namespace, those of all of them."""
+    found = {known: version for known, (version, info) in distributions.items() if name in _tops(info)}
+    if len(found) == 1:
+        return next(iter(found.values()))
+    return ", ".join(f"{known} {found[known]}" for known in sorted(found)) or None
 
 
 @lru_cache(maxsize=1024)

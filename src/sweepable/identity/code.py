@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import abc
+import importlib.util
 import os
+import sys
 import threading
 import types
 import typing
@@ -18,7 +20,7 @@ from sweepable.errors import UndigestibleError, UntrackedCode
 from sweepable.identity import classes, functions, origin, sources, wrappers
 from sweepable.identity.graph import Node, hashed
 from sweepable.identity.guard import Guard, Watch
-from sweepable.identity.installed import Counted, Environment, installed
+from sweepable.identity.installed import Counted, Environment, installed_nodes, named_packages, not_there
 from sweepable.identity.origin import home_of, is_user_code
 from sweepable.identity.values import Encoder
 from sweepable.identity.walk import Mode, Options, Walk
@@ -212,7 +214,7 @@ def _is_python(cls: type) -> bool:
 def _version_of(walk: Walk, mirror: Walk | None, options: Options, environment: Environment) -> CodeVersion:
     """What a walk found, and what another found by byte code, as one version."""
     digest, fingerprint = walk.root.digest, mirror.root.digest if mirror is not None else b""
-    named = tuple(f"{package}=={installed(package)}" for package in options.packages)
+    named = named_packages(options.packages)
     if named:
         digest, fingerprint = (
             hashed(part, *(name.encode() for name in named)) if part else b"" for part in (digest, fingerprint)
@@ -223,9 +225,9 @@ def _version_of(walk: Walk, mirror: Walk | None, options: Options, environment: 
     return CodeVersion(
         counted.added_to(digest).hex(),
         fingerprint.hex(),
-        (*_nodes(walk, mirror), *counted.nodes()),
+        (*_nodes(walk, mirror), *installed_nodes(named, mirror is not None), *counted.nodes()),
         tuple(sorted(walk.findings.packages)),
-        (*walk.findings.untracked, *counted.unknown()),
+        (*walk.findings.untracked, *not_there(named), *_lost(options.track), *counted.unknown()),
         tuple(walk.findings.notes),
     )
 
@@ -249,6 +251,17 @@ def _nodes(walk: Walk, mirror: Walk | None) -> Iterator[CodeNode]:
             node.where,
             tuple(dict.fromkeys(numbers[target] for target in node.targets())),
         )
+
+
+def _lost(track: Sequence[str]) -> Iterator[str]:
+    """Names in ``track=`` under which there is nothing to follow: likely misspelled."""
+    for name in track:
+        try:
+            known = name in sys.modules or importlib.util.find_spec(name) is not None
+        except (ImportError, ValueError, AttributeError):
+            known = False
+        if not known:
+            yield f"track= names {name!r}, which is no module here, so that nothing of it is followed"
 
 
 def _difference(before: CodeVersion, after: CodeVersion) -> str | None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import functools
+import importlib
 import sys
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import TypeAlias
 
-from sweepable.environment import PYTHON, version_of
+from sweepable.environment import PYTHON, counted_version
 from sweepable.identity.graph import hashed
 from sweepable.identity.guard import Watch
 from sweepable.model import CodeNode
@@ -17,9 +19,45 @@ Environment: TypeAlias = str | tuple[str, ...]
 _PYTHON = "python"
 
 
+#: Instead of a version; said, as it may be a misspelled name.
+NOT_INSTALLED = "not installed"
+
+
 def installed(package: str) -> str:
-    """The version of a package that runs, or would."""
-    return version_of(package) or "not installed"
+    """The version of a package that runs, or would, whether or not it has been imported yet.
+
+    It may be named as it is installed or as it is imported: ``scikit-learn``, ``sklearn``.
+    """
+    return counted_version(package) or _imported_version(package)
+
+
+@functools.cache
+def _imported_version(package: str) -> str:
+    """What a module says that is installed by no one, once in a process."""
+    try:
+        return str(importlib.import_module(package).__version__)
+    except Exception:  # a module without one, or one that cannot be imported, or none at all
+        return NOT_INSTALLED
+
+
+def named_packages(packages: Iterable[str]) -> tuple[str, ...]:
+    """Packages whose version counts, with that: ``numpy==2.4.6``."""
+    return tuple(f"{package}=={installed(package)}" for package in sorted(set(packages)))
+
+
+def not_there(named: Sequence[str]) -> Iterator[str]:
+    """What is said of packages named in ``packages=`` that are not there: likely misspelled."""
+    for package, _, version in (name.partition("==") for name in named):
+        if version == NOT_INSTALLED:
+            yield f"packages= names {package!r}, which is not installed here, so that no version of it counts"
+
+
+def installed_nodes(named: Sequence[str], mirrored: bool) -> Iterator[CodeNode]:
+    """The packages whose version counts: beside the graph, so that `explain` can tell which has changed."""
+    for name in named:
+        package, _, version = name.partition("==")
+        digest = hashed(name.encode()).hex()
+        yield CodeNode((f"package {package}",), "installed", digest, digest if mirrored else "", version, "")
 
 
 class Counted:
@@ -49,14 +87,14 @@ class Counted:
         for name, version in self._versions.items():
             digest = hashed(b"environment", name.encode(), version.encode()).hex()
             title = "Python" if name == _PYTHON else f"package {name}"
-            yield CodeNode((title,), "environment", digest, digest, version, "")
+            yield CodeNode((title,), "installed", digest, digest, version, "")
 
     def unknown(self) -> Iterator[str]:
         """What is said of names whose version nobody knows, so that its change would not be seen."""
         for name, version in self._versions.items():
-            if version == "not installed" and name in self._named:
+            if version == NOT_INSTALLED and name in self._named:
                 yield f"environment= names {name!r}, but no such package is installed"
-            elif version == "not installed" and not name.startswith("_"):
+            elif version == NOT_INSTALLED and not name.startswith("_"):
                 yield f"reaches the package {name!r}, whose version is not known"
 
     def watch(self, watch: Watch) -> None:

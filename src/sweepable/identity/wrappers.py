@@ -17,7 +17,7 @@ from sweepable.identity import origin
 from sweepable.identity.annotations import is_type_form, spelled
 from sweepable.identity.functions import Resolver, explore_namespace
 from sweepable.identity.graph import Node
-from sweepable.identity.installed import Counted, installed
+from sweepable.identity.installed import Counted, named_packages
 from sweepable.identity.values import encode_scalar
 from sweepable.identity.walk import CLASSIFIERS, EXPLORERS, Said, Walk, explore_value, is_cached
 from sweepable.imported import imported
@@ -152,16 +152,30 @@ def _explore_cached(walk: Walk, node: Node) -> None:
     """A cached function that counts by more than its code, or by something else: a pin, packages, upstream calls."""
     front: Any = node.value
     said: Said = front.callee.said
-    packages = [f"{package}=={installed(package)}" for package in said.options.packages]
+    packages = named_packages(said.options.packages)
     Counted(said.options.packages, ()).watch(walk.watch)
-    facts = packages if said.pin is None else [said.home, said.name, f"version {said.pin}"]
+    facts = [*packages] if said.pin is None else [said.home, said.name, f"version {said.pin}", *packages]
     node.own, node.summary = "\0".join(facts).encode(), ", ".join(facts)
     if said.pin is None:
         walk.edge(node, "function", walk.looked_through(front), front, spoken=node.names[0])
-    elif isinstance(plain := walk.looked_through(front), FunctionType):
-        Resolver(walk, node, plain).closure()
+    else:
+        _follow_pinned(walk, node, walk.looked_through(front))
     for label, given in said.given:
         walk.edge(node, label, given, front, spoken=f"{said.name}({label})")
+
+
+def _follow_pinned(walk: Walk, node: Node, function: object) -> None:
+    """Of a pinned function the values that it holds; of a wrapper those of what it wraps, whose code does not count."""
+    while isinstance(function, FunctionType):
+        wrapped = vars(function).get("__wrapped__")
+        Resolver(walk, node, function).closure(without=wrapped)
+        if wrapped is not None:
+            walk.watch.attribute(function, "__wrapped__", wrapped, f"the function that {function.__qualname__} wraps")
+        function = wrapped
+    if isinstance(function, functools._lru_cache_wrapper):
+        _follow_pinned(walk, node, function.__wrapped__)
+    elif function is not None:  # a partial, a method, an object: what it holds is not to be had without it
+        walk.edge(node, "function", function)
 
 
 def _explore_own(walk: Walk, node: Node) -> None:
