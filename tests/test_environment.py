@@ -692,7 +692,7 @@ def test_explain_names_the_package_that_is_another(lab: Lab) -> None:
     """A miss for the sake of a package says which, and both versions."""
     option = '(environment="strict")'
     lab.run("1.0", "sim(1.0)", option)
-    assert "package lib: 1.0 -> 2.0" in lab.run("2.0", "print(sim.explain(1.0))", option)[0]
+    assert "package lib, used by sim: 1.0 -> 2.0" in lab.run("2.0", "print(sim.explain(1.0))", option)[0]
 
 
 def test_strict_counts_what_is_named_and_only_that(lab: Lab) -> None:

@@ -340,7 +340,8 @@ def new_call(
 
 def environment_of(call: Call) -> Environment:
     """What the call runs in; never an error."""
-    plain = None if call.version.nodes else underlying(call.callee.function)  # a pinned version does not say where
+    # A pinned version does not say where its code lies.
+    plain = underlying(call.callee.function) if call.callee.pin is not None else None
     try:
         return surroundings(call.version, plain.__code__.co_filename if plain is not None else "", _given(call))
     except Exception:  # a result is worth more than what it came about in
