@@ -209,7 +209,7 @@ class Catalogue:
         return dict(json.loads(self.recorded(id).text))
 
     def recorded(self, id: int) -> Environment:
-        """The same as it stands there, for another call that has it too; the diffs that it names stand there already."""
+        """The same as it stands there, for another call that has it too; the diffs that it names are there already."""
         rows = self._rows("SELECT text FROM _environments WHERE id = ?", id)
         return Environment(rows[0][0]) if rows else Environment()
 
