@@ -795,6 +795,32 @@ def test_a_package_that_is_installed_and_loaded_later_is_seen(run_script: RunScr
     assert "TaintedCall" in done.stderr
 
 
+@pytest.mark.parametrize("option", ['environment="strict"', 'environment=["lib"]', 'packages=["lib"]', ""])
+def test_a_version_is_the_same_before_and_after_a_package_is_loaded(
+    run_script: RunScript, tmp_path: Path, option: str
+) -> None:
+    """Also where the module says less of its version than what is installed: no call is tainted, the next one hits."""
+    site = tmp_path / "site-packages"
+    install(site, "lib", "4.8.0.76")
+    write_files(site, {"lib/__init__.py": "__version__ = '4.8.0'\ndef scale(x):\n    return 2 * x\n"})
+    source = f"""
+        import sys
+        sys.path.insert(0, {str(site)!r})
+        import sweepable
+
+        @sweepable.cache({option})
+        def f(x=1.0):
+            from lib import scale
+            print("runs")
+            return scale(x)
+
+        print(f(2.0), f(2.0))
+    """
+    first, second = (run_script(source, hashseed=seed) for seed in (1, 2))
+    assert (first.stdout.split(), second.stdout.split()) == (["runs", "4.0", "4.0"], ["4.0", "4.0"])
+    assert first.stderr == second.stderr == ""
+
+
 def test_a_pinned_version_may_count_packages_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
     """The pin stands for the code; packages count beside it."""
 

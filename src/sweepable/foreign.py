@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from sweepable.call import Call
-from sweepable.environment import UNKNOWN, agree, is_loaded, version_of
+from sweepable.environment import UNKNOWN, agree, counted_version, is_loaded, version_of
 from sweepable.errors import OtherEnvironment
 from sweepable.notices import first, logger, warn_once
 from sweepable.store.store import Store
@@ -43,10 +43,14 @@ def _others(store: Store, environments: Iterable[int]) -> dict[str, tuple[list[s
     for number in environments:
         for name, before in store.environment(number).get("packages", {}).items():
             now = version_of(name) if before != UNKNOWN else None
-            # What is not loaded is known by what is installed, which may say more than the module did.
-            if now is not None and now != before and (is_loaded(name) or not agree(before, now)):
+            if now is not None and now != before and not _may_be_same(name, before, now):
                 found.setdefault(name, ([], now))[0].append(before)
     return found
+
+
+def _may_be_same(package: str, before: str, now: str) -> bool:
+    """Whether two sayings are of one version: what is installed may say more than what was loaded."""
+    return counted_version(package) == before if is_loaded(package) else agree(before, now)
 
 
 def _tell(name: str, identifier: str, others: dict[str, tuple[list[str], str]]) -> None:

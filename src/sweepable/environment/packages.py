@@ -57,9 +57,18 @@ def counted_version(name: str) -> str | None:
 
 
 def agree(one: str, other: str) -> bool:
-    """Whether two sayings may be of one version: ``4.8.0`` and ``4.8.0.76``."""
+    """Whether two sayings may be of one version.
+
+    Examples
+    --------
+    >>> agree("4.8.0", "4.8.0.76"), agree("2.9 (with ssl)", "2.9"), agree("1.2", "1.2.0"), agree("1.2", "1.2.1")
+    (True, True, True, False)
+    """
     short, long = sorted((one, other), key=len)
-    return long.startswith(short) and not long[len(short) : len(short) + 1].isalnum()
+    further = long[len(short) :]
+    if not long.startswith(short) or further[:1].isalnum():
+        return False
+    return not further.startswith(".") or short.count(".") > 1 or not further.strip(".0")
 
 
 def is_loaded(name: str) -> bool:
