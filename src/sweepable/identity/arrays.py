@@ -19,6 +19,7 @@ from sweepable.identity.parts import (
     dtype_name,
     encode_scalar,
     named,
+    octets,
     size,
     text,
 )
@@ -141,6 +142,11 @@ def array(walk: Walk, value: Array) -> bytes:
 
 
 def _scalar(walk: Walk, value: np.generic) -> bytes:
+    # In an array, texts lose the NULs at their ends.
+    if isinstance(value, np.str_):
+        return named("str_", text(value))
+    if isinstance(value, np.bytes_):
+        return named("bytes_", octets(bytes(value)))
     held = np.asarray(value)
     return b"n" + dtype_part(walk, held.dtype) + content(walk, held)
 
@@ -163,12 +169,11 @@ _OF_MASKED = frozenset(
 
 
 def _masked(walk: Walk, value: Any) -> bytes:
-    """Encode a masked array: what lies under the mask does not count, what fills it does."""
+    """Encode a masked array: also what lies under the mask, which `np.asarray` and many functions lay open."""
     if value is np.ma.masked:
         return named("masked", b"")
     mask = np.ma.getmaskarray(value)
-    data = np.array(np.ndarray.view(value, np.ndarray), copy=True)
-    _blank(data, mask)
+    data = np.ndarray.view(value, np.ndarray)
     own = [(name, part) for name, part in vars(value).items() if name not in _OF_MASKED]
     parts = (
         walk.described(type(value)),
@@ -182,15 +187,11 @@ def _masked(walk: Walk, value: Any) -> bytes:
     return named("MaskedArray", b"".join(parts))
 
 
-def _blank(data: Array, mask: Array) -> None:
-    if mask.dtype.names is None:
-        data[mask] = np.zeros((), data.dtype)[()]
-        return
-    for name in mask.dtype.names:
-        _blank(data[name], mask[name])
-
-
 # Dtypes, functions and random states as values.
+
+
+def _calendar(walk: Walk, value: np.busdaycalendar) -> bytes:
+    return named("busdaycalendar", array(walk, value.weekmask) + array(walk, value.holidays))
 
 
 def _ufunc(walk: Walk, value: np.ufunc) -> bytes:
@@ -213,6 +214,9 @@ def _bit_generator(walk: Walk, value: Any) -> bytes:
 
 
 def _random_state(walk: Walk, value: Any) -> bytes:
+    # As with the functions of numpy.random: what was drawn from it before is nobody's argument.
+    if value is getattr(np.random.mtrand, "_rand", None):
+        return named("RandomState", text("the global one"))
     return named("RandomState", walk.described(type(value)) + fields(walk, value.get_state(legacy=False).items()))
 
 
@@ -227,7 +231,7 @@ _RANDOM: dict[str, Handler] = {
     "SeedSequence": _seed_sequence,
 }
 
-HANDLERS: dict[type, Handler] = {np.ndarray: array, np.ufunc: _ufunc}
+HANDLERS: dict[type, Handler] = {np.ndarray: array, np.ufunc: _ufunc, np.busdaycalendar: _calendar}
 
 
 def handler(kind: type) -> Handler | None:
