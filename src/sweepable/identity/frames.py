@@ -9,7 +9,7 @@ import numpy as np
 
 from sweepable.identity import arrays
 from sweepable.identity.instances import fields, instance
-from sweepable.identity.parts import ATTRIBUTE, KEY, PART, Handler, Walk, encode_scalar, named, size, text
+from sweepable.identity.parts import ATTRIBUTE, KEY, PART, Handler, Walk, named, size, text
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,6 +28,7 @@ def handler(kind: type) -> Handler | None:
         (pd.Timestamp, _timestamp),
         (pd.Timedelta, _timedelta),
         (pd.Period, _period),
+        (pd.tseries.offsets.BaseOffset, _offset),
         (type(pd.NaT), lambda walk, value: named("NaT", b"")),
         (type(pd.NA), lambda walk, value: named("NA", b"")),
     )
@@ -77,7 +78,7 @@ _OF_PANDAS = frozenset(
 
 
 def _index(walk: Walk, value: pd.Index) -> bytes:
-    freq = encode_scalar(getattr(value, "freqstr", None)) or b""
+    freq = walk.child(getattr(value, "freq", None), ATTRIBUTE, "freq")
     names = walk.child(tuple(value.names), ATTRIBUTE, "names")
     own = fields(walk, [(name, part) for name, part in vars(value).items() if not name.startswith("_")])
     return named("Index", _class(walk, value) + names + freq + own + _labels(walk, value))
@@ -126,7 +127,7 @@ def _one_by_one(walk: Walk, value: Any) -> bytes:
 
 
 def _datetimes(walk: Walk, value: Any) -> bytes:
-    freq = encode_scalar(getattr(value, "freqstr", None)) or b""
+    freq = walk.child(getattr(value, "freq", None), ATTRIBUTE, "freq")
     return freq + arrays.array(walk, np.asarray(value.asi8))
 
 
@@ -175,7 +176,8 @@ def _dtype(walk: Walk, value: Any) -> bytes:
     if kind.__module__.partition(".")[0] != "pandas":
         return instance(walk, value)
     more = [(name, getattr(value, name)) for name in _DTYPE_PARTS.get(kind.__name__, ()) if hasattr(value, name)]
-    return named("pandas dtype", text(kind.__name__) + text(str(value)) + fields(walk, more))
+    shown = "" if kind.__name__ == "PeriodDtype" else str(value)
+    return named("pandas dtype", text(kind.__name__) + text(shown) + fields(walk, more))
 
 
 #: What the string of a dtype does not tell.
@@ -185,6 +187,7 @@ _DTYPE_PARTS = {
     "StringDtype": ("storage", "na_value"),
     "SparseDtype": ("subtype", "fill_value"),
     "IntervalDtype": ("subtype", "closed"),
+    "PeriodDtype": ("freq",),
 }
 
 
@@ -201,4 +204,11 @@ def _timedelta(walk: Walk, value: Any) -> bytes:
 
 
 def _period(walk: Walk, value: Any) -> bytes:
-    return named("Period", _class(walk, value) + walk.piece((value.ordinal, value.freqstr)))
+    freq = walk.child(value.freq, ATTRIBUTE, "freq")
+    return named("Period", _class(walk, value) + walk.piece(value.ordinal) + freq)
+
+
+def _offset(walk: Walk, value: Any) -> bytes:
+    # Not by its alias: "M" and "H" became "ME" and "h".
+    parts = walk.piece((value.n, value.normalize)) + fields(walk, value.kwds.items())
+    return named("offset", _class(walk, value) + parts)

@@ -137,8 +137,7 @@ class Contents:
     def watch(self, value: object, what: str) -> None:
         """A value's content, however deep, stays what it is. What cannot change needs no check."""
         if self.checks.first("registered", generation, None):
-            now = self.checks.name(generation[0])
-            self.checks.add(f"generation[0] is {now}", "what was said with sweepable.register_digest")
+            self.checks.add(f"generation[0] == {generation[0]}", "what was said with sweepable.register_digest")
         stack = [(value, what)]
         while stack:
             part, path = stack.pop()

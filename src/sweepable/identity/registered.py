@@ -20,10 +20,10 @@ _lock = threading.Lock()
 _by_type: dict[type, Digest] = {}
 #: By dotted name, for types whose modules were not imported yet when they were registered.
 _by_name: dict[str, Digest] = {}
-#: Another object after each registration: guards hold the one that they were made under.
-generation: list[object] = [object()]
+#: How often something was registered: guards know the number that they were made under.
+generation = [0]
 #: What `travelling` last made, and of which generation; what `take_in` last took in.
-_packed: list[Any] = [None, b""]  # a list, so that both change together
+_packed: list[Any] = [-1, b""]  # a list, so that both change together
 _taken = [b""]
 #: Types that have a handler of sweepable's own which nothing can come before; `values` fills it.
 TAKEN: set[type] = set()
@@ -90,7 +90,7 @@ def register_digest(kind: type | str, function: Digest | None = None) -> Any:
             _by_type[known] = function
         else:
             _by_name[str(kind)] = function
-        generation[0] = object()
+        generation[0] += 1
     return function
 
 
@@ -176,7 +176,7 @@ def travelling() -> bytes:
     """What another process has to know, pickled; types by name where they have one: it may never import them."""
     if not (_by_type or _by_name):
         return b""
-    if _packed[0] is not generation[0]:
+    if _packed[0] != generation[0]:
         import cloudpickle
 
         now, told = generation[0], [*((_sent(kind), told) for kind, told in _by_type.items()), *_by_name.items()]
