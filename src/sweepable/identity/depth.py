@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import suppress
 
 #: Levels of one value within another. What is nested deeper can be neither pickled nor copied by Python itself.
 DEEPEST = 500
@@ -22,29 +21,30 @@ class TooDeep(RecursionError):
 
 
 class _Room:
-    """The recursion limit is the process's: the first who needs more raises it, the last puts it back."""
+    """More room on the stack, for a while: encoding is Python calling Python, which takes no stack of C's.
+
+    The recursion limit is the process's: the first thread that needs more raises it, the last puts it back.
+    """
 
     def __init__(self) -> None:
-        self.lock = threading.Lock()
-        self.users = 0
-        self.limit = 0
+        self._lock = threading.Lock()
+        self._users = 0
+        self._limit: int | None = None
+
+    def __enter__(self) -> None:
+        with self._lock:
+            if self._limit is None:
+                self._limit = sys.getrecursionlimit()
+                sys.setrecursionlimit(self._limit + _FRAMES)
+            self._users += 1
+
+    def __exit__(self, *raised: object) -> None:
+        with self._lock:
+            self._users -= 1
+            if not self._users and self._limit is not None:
+                with suppress(RecursionError):  # at the very end of the stack; whoever needs room next puts it back
+                    sys.setrecursionlimit(self._limit)
+                    self._limit = None
 
 
-_room = _Room()
-
-
-@contextmanager
-def room() -> Iterator[None]:
-    """Raise the recursion limit for a while: encoding is Python calling Python, which takes no stack of C's."""
-    with _room.lock:
-        if not _room.users:
-            _room.limit = sys.getrecursionlimit()
-            sys.setrecursionlimit(_room.limit + _FRAMES)
-        _room.users += 1
-    try:
-        yield
-    finally:
-        with _room.lock:
-            _room.users -= 1
-            if not _room.users:
-                sys.setrecursionlimit(_room.limit)
+room = _Room()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -49,7 +49,8 @@ def _class(walk: Walk, value: object) -> bytes:
 def _frame(walk: Walk, value: pd.DataFrame) -> bytes:
     import pandas as pd
 
-    columns = [walk.child(_values(series), KEY, name) for name, series in pd.DataFrame.items(value)]
+    found = zip(value.columns, _columns(value), strict=True)
+    columns = [walk.child(_bare(column), KEY, name) for name, column in found]
     labels = walk.child(value.index, ATTRIBUTE, "index") + walk.child(value.columns, ATTRIBUTE, "columns")
     parts = labels + _kept(walk, value, pd.DataFrame) + size(len(columns)) + b"".join(columns)
     return named("DataFrame", _class(walk, value) + parts)
@@ -94,6 +95,17 @@ def _labels(walk: Walk, value: Any) -> bytes:
         codes = [arrays.array(walk, np.asarray(code)) for code in value.codes]
         return size(len(levels)) + b"".join(levels) + b"".join(codes)
     return walk.child(_values(value), PART)
+
+
+def _columns(value: Any) -> Iterable[Any]:
+    """The columns of a frame as arrays: a series for each would have its own copy of all attrs, made anew."""
+    arrays_of = getattr(value, "_iter_column_arrays", None)
+    return arrays_of() if arrays_of is not None else (series.array for _, series in type(value).items(value))
+
+
+def _bare(array: Any) -> Any:
+    """What pandas keeps in a numpy array, as that."""
+    return np.asarray(array) if isinstance(array.dtype, np.dtype) else array
 
 
 def _values(value: Any) -> Any:

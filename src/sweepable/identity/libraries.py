@@ -64,7 +64,9 @@ def _tree(walk: Walk, value: Any) -> bytes:
     parts = [walk.described(type(value)), walk.piece(int(value.leafsize)), box]
     parts += [arrays.array(walk, np.asarray(part)) for part in (value.data, value.indices, value.mins, value.maxes)]
     parts += [arrays.array(walk, part) for part in _nodes(cKDTree.tree.__get__(value))]
-    return named("KDTree", b"".join(parts) + attributes(walk, value, cKDTree))
+    # A tree that was looked at keeps its nodes as Python objects, too.
+    own = [(name, part) for name, part in getattr(value, "__dict__", {}).items() if name != "_tree"]
+    return named("KDTree", b"".join(parts) + fields(walk, own))
 
 
 def _nodes(root: Any) -> tuple[Any, Any]:

@@ -113,7 +113,7 @@ class Encoder:
         except RecursionError:
             del self.calls[met:]
             self._begin(path)
-            with room():
+            with room:
                 return self._compound(value)
 
     def _begin(self, path: str) -> None:
