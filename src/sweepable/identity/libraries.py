@@ -91,7 +91,22 @@ def _fitted_spline(walk: Walk, value: Any) -> bytes:
     return named("spline", walk.described(type(value)) + fields(walk, own.items()))
 
 
-# matplotlib.
+# networkx and matplotlib.
+
+
+def _graph(walk: Walk, value: Any) -> bytes:
+    """Encode a graph without the views of it, and of what was computed from it, that it keeps once asked for them."""
+    own = [(name, part) for name, part in vars(value).items() if name not in _OF_GRAPHS]
+    return named("graph", walk.described(type(value)) + fields(walk, own))
+
+
+#: Cached properties of graphs, which show what they hold otherwise, and what back-ends remember of them.
+_OF_GRAPHS = frozenset(
+    {
+        *("adj", "nodes", "edges", "degree", "succ", "pred", "in_edges", "out_edges", "in_degree", "out_degree"),
+        "__networkx_cache__",
+    }
+)
 
 
 def _callbacks(walk: Walk, value: Any) -> bytes:
@@ -160,6 +175,7 @@ _TABLE: tuple[tuple[str, tuple[str, ...], Handler], ...] = (
     ("scipy.spatial.transform", ("Rotation",), _rotation),
     ("scipy.spatial", ("cKDTree",), _tree),
     ("scipy.interpolate", ("UnivariateSpline",), _fitted_spline),
+    ("networkx", ("Graph",), _graph),
     ("matplotlib.cbook", ("CallbackRegistry",), _callbacks),
     ("xarray", ("DataArray",), _data_array),
     ("xarray", ("Dataset",), _dataset),

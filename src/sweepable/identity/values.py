@@ -259,6 +259,7 @@ _HOMES = {
     "torch": "libraries",
     "numba": "libraries",
     "matplotlib": "libraries",
+    "networkx": "libraries",
 }
 
 
