@@ -353,6 +353,16 @@ def test_reading_a_value_does_not_change_it() -> None:
     assert [digest(value) for value in values] == before
 
 
+def test_graphs_count_without_the_views_that_they_keep() -> None:
+    """A graph that was asked for its nodes and edges is the same graph; its subgraphs are told apart."""
+    networkx = pytest.importorskip("networkx")
+    graph = networkx.DiGraph([(1, 2), (2, 3)])
+    before = digest(graph)
+    graph.nodes, graph.edges, graph.adj, graph.degree, graph.pred
+    assert digest(graph) == before != digest(networkx.Graph([(1, 2), (2, 3)]))
+    assert digest(graph.subgraph([1, 2])) != digest(graph.subgraph([2, 3]))
+
+
 def test_a_sentinel_counts_by_its_name() -> None:
     """A bare object() is the name that it is bound to; one without a name is refused with the way out."""
     assert digest(MISSING) == digest(MISSING) != digest(Box.UNSET)
