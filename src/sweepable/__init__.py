@@ -38,6 +38,7 @@ from sweepable.errors import (
     WorkerRefused,
 )
 from sweepable.function import CachedFunction
+from sweepable.identity.registered import register_digest
 from sweepable.making import cache, find, wrap
 from sweepable.outputs import Output
 from sweepable.query import Query
@@ -90,6 +91,7 @@ __all__ = [
     "fixed",
     "grid",
     "points",
+    "register_digest",
     "use",
     "wrap",
     "zipped",

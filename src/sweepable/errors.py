@@ -77,8 +77,9 @@ class UndigestibleError(ArgumentError):
         where = f"{self.function}(): " if self.function else ""
         return (
             f"{where}{self.path} is a {self.type_name}, whose content cannot be digested ({self.reason}). "
-            "The call was not run. Pass the data itself instead (an array, a number, a path), "
-            "or leave the parameter out of the call's identity with @sweepable.cache(ignore=[...])."
+            "The call was not run. Pass the data itself instead (an array, a number, a path), say what stands for such "
+            "a value with sweepable.register_digest, or leave the parameter out of the call's identity with "
+            "@sweepable.cache(ignore=[...])."
         )
 
 

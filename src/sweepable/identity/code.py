@@ -22,6 +22,7 @@ from sweepable.identity.graph import Node, hashed
 from sweepable.identity.guard import Guard, Watch
 from sweepable.identity.installed import Counted, Environment, installed_nodes, named_packages, not_there
 from sweepable.identity.origin import home_of, is_user_code
+from sweepable.identity.registered import is_registered
 from sweepable.identity.values import Encoder
 from sweepable.identity.walk import Mode, Options, Walk
 from sweepable.model import CodeNode, CodeVersion
@@ -203,8 +204,8 @@ def _is_plain(cls: type) -> bool:
 
 
 def is_described(cls: type) -> bool:
-    """Whether instances of a class are sweepable's own kinds of values."""
-    return any(hasattr(cls, mark) for mark in ("__sweepable_digest__", "__sweepable_calls__"))
+    """Whether instances of a class are sweepable's own kinds of values, or count by what somebody says of them."""
+    return is_registered(cls) or any(hasattr(cls, mark) for mark in ("__sweepable_digest__", "__sweepable_calls__"))
 
 
 def _is_python(cls: type) -> bool:

@@ -18,6 +18,7 @@ from sweepable.identity.annotations import is_type_form, spelled
 from sweepable.identity.functions import Resolver, explore_namespace
 from sweepable.identity.graph import Node
 from sweepable.identity.installed import Counted, named_packages
+from sweepable.identity.registered import is_registered
 from sweepable.identity.values import encode_scalar
 from sweepable.identity.walk import CLASSIFIERS, EXPLORERS, Said, Walk, explore_value, is_cached
 from sweepable.imported import imported
@@ -79,7 +80,7 @@ def _classify_ours(walk: Walk, value: Any) -> str | None:
         return "cached"
     if getattr(kind, "__sweepable_upstream__", False):
         return "upstream"
-    if any(hasattr(kind, mark) for mark in _MARKS):
+    if is_registered(kind) or any(hasattr(kind, mark) for mark in _MARKS):
         return "value"
     if not origin.is_ours(value):
         return None
