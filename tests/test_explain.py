@@ -131,6 +131,14 @@ def test_it_runs_nothing_and_stores_nothing() -> None:
     assert runs == [] and down.peek() is None and up.peek() is None
 
 
+def test_a_function_that_moved_and_changed_is_another_one(run_script: RunScript) -> None:
+    """Where calls of a function of that name are stored from elsewhere, that is said."""
+    source = "import sweepable\n@sweepable.cache\ndef f(x=1.0):\n    return x + {}\n"
+    run_script("import one\none.f()", files={"one.py": source.format(1)})
+    done = run_script("import two\nprint(two.f.explain())", files={"two.py": source.format(2)})
+    assert "no call of f is stored of two; those of one are of another function of this name" in done.stdout
+
+
 # -- another parameter
 
 

@@ -210,6 +210,7 @@ def test_a_query_sees_the_version_that_it_is_asked_for(f: Any) -> None:
     ]
     assert ys(f.select(version="v1")) == ys(f.filter(version="v1")) == ys(f.filter(version=digest[:6])) == [1.0, 2.0]
     assert ys(f.filter(version=digest)) == [1.0, 2.0] and ys(f.filter(version="v1", x__gt=1.5)) == [2.0]
+    assert repr(f.filter(version="v1", x=1.0)) == "<Query of f with version='v1', x=1.0>"
     assert f.get(version="submitted").y == 10.0 and f.get_or_none(version="submitted", x=9.0) is None
     assert ys(sweepable.find(f, version="v2")) == ys(sweepable.find("f", version="submitted")) == [10.0]
     assert f.select(version="v1").to_df()["y"].tolist() == [1.0, 2.0]

@@ -93,7 +93,7 @@ class Callee:
         self.keys = KeyMaker(self.name, [name for _, name in self.counted])
         self.code = self._find_code()
         self.said = _said(self, self.code)
-        self.pin = self._find_pin()
+        self.pin = _pin(self)
         self._front: Any = None
         register(self)
 
@@ -150,12 +150,6 @@ class Callee:
             packages=options.packages,
             name=self.name,
         )
-
-    def _find_pin(self) -> Pin | None:
-        label = self.options.version
-        if label is None:
-            return None
-        return Pin(self.function, label, name=self.name, home=self.facts.home, options=self.code.options)
 
     # -- identity
 
@@ -351,6 +345,13 @@ def _said(callee: Callee, code: CodeIdentity) -> Said:
         given = [(name, defaults[name]) for _, name in callee.counted if name in defaults]
     given += [("depends_on", upstream) for upstream, _ in _pairs(options.depends_on)]
     return Said(callee.name, callee.facts.home, code.options, options.version, tuple(given), callee.declaration.names)
+
+
+def _pin(callee: Callee) -> Pin | None:
+    label = callee.options.version
+    if label is None:
+        return None
+    return Pin(callee.function, label, name=callee.name, home=callee.facts.home, options=callee.code.options)
 
 
 def _known(callee: Callee, option: str, names: Iterable[str]) -> frozenset[str]:

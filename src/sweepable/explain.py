@@ -43,7 +43,7 @@ def explain(call: Call) -> Explanation:
         return Explanation(True, call.title(), call.key, ran, (), None, covers)
     function = _function(call.callee, call.version, store)
     if function is None:
-        remarks: tuple[str, ...] = (f"no call of {call.callee.name} is stored",)
+        remarks: tuple[str, ...] = (_never(call.callee, store),)
         return Explanation(False, call.title(), call.key, ran, (), None, covers, remarks)
     nearest = tuple(_nearest(call, store, function))
     remarks = () if nearest else (f"no call of {call.callee.name} is stored with a result",)
@@ -65,7 +65,7 @@ def _since(callee: Callee, version: CodeVersion, store: Store) -> tuple[str, Cod
     counts = store.done_counts(function.id) if function is not None else {}
     now = next((known for known in versions if known.digest == version.digest), None)
     if function is None or not counts:
-        return f"no call of {callee.name} is stored", None
+        return _never(callee, store), None
     if now is not None and counts.get(now.id):
         words = "one that is not has other arguments, or other calls upstream"
         return f"calls are stored under this code: {counts[now.id]} ({now.title}); {words}", None
@@ -73,6 +73,14 @@ def _since(callee: Callee, version: CodeVersion, store: Store) -> tuple[str, Cod
     latest = next(known for known in versions if known.id == number)
     words = f"calls stored under other code: {sum(counts.values())}; since the latest, {latest.title}:"
     return words, code_difference(store.code(number), version, (latest.title, NOW))
+
+
+def _never(callee: Callee, store: Store) -> str:
+    """No call is stored; where there are some of a function of this name, that it is another one."""
+    homes = [home for known in store.functions() if known.name == callee.name for home in known.homes]
+    here = callee.facts.home
+    elsewhere = f"; those of {', '.join(homes)} are of another function of this name, with other code" if homes else ""
+    return f"no call of {callee.name} is stored" + (f" of {here}{elsewhere}" if elsewhere and here not in homes else "")
 
 
 def _function(callee: Callee, version: CodeVersion, store: Store) -> StoredFunction | None:

@@ -259,6 +259,8 @@ def _written(selection: Selection) -> str:
         for excluded, lookups in selection.lookups
         for name, value in lookups.items()
     ]
+    if selection.scope not in ("current", "any"):
+        shown.insert(0, f"version={selection.scope!r}")
     if shown:
         return f"with {', '.join(shown)}"
     return "at all" if selection.keys is None else f"among {len(selection.keys)} keys"
