@@ -34,6 +34,7 @@ LAYERS = (
     ("selection",),
     ("query",),
     ("call",),
+    ("contents",),
     ("runs",),
     ("serving",),
     ("coroutines", "nearest", "explanation", "executors"),

@@ -240,7 +240,7 @@ class Callee:
             for place in self.settable(name):
                 routed.setdefault(place.path[0], {})["__".join((*place.path[1:], str(place.name)))] = value
         for parameter, further in routed.items():
-            own[parameter] = self._routed(parameter, own.get(parameter, self.binder.defaults.get(parameter)), further)
+            own[parameter] = _routed(self, parameter, own.get(parameter, self.binder.defaults.get(parameter)), further)
         return self.binder.bind_named(own)
 
     def _takes(self, name: str) -> bool:
@@ -276,15 +276,16 @@ class Callee:
             raise _several(name, owner, places)
         return places
 
-    def _routed(self, parameter: str, given: object, further: dict[str, object]) -> Upstream:
-        upstream = as_upstream(given)
-        if upstream is None:
-            names = ", ".join(f"{parameter}__{name}" for name in further)
-            raise ArgumentError(
-                f"{self.name}(): {names} sets parameters of the upstream call {parameter}, but {parameter} was given "
-                f"as a {type(given).__name__}, which has none; give one or the other"
-            )
-        return upstream.partial(**further)
+
+def _routed(callee: Callee, parameter: str, given: object, further: dict[str, object]) -> Upstream:
+    upstream = as_upstream(given)
+    if upstream is None:
+        names = ", ".join(f"{parameter}__{name}" for name in further)
+        raise ArgumentError(
+            f"{callee.name}(): {names} sets parameters of the upstream call {parameter}, but {parameter} was given "
+            f"as a {type(given).__name__}, which has none; give one or the other"
+        )
+    return upstream.partial(**further)
 
 
 def _several(name: str, owner: str, places: list[Place]) -> AmbiguousName:

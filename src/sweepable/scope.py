@@ -33,13 +33,25 @@ class Scope(NamedTuple):
     ancestries: tuple[int, ...] | None
     #: The code that counts, by digest, whether or not any of it has run; empty where it was asked for by name.
     code: frozenset[str]
+    #: Those of the ancestries that are of functions in this process; of others nobody knows whether they still exist.
+    certain: tuple[int, ...] = ()
 
-    def sql(self, function: int) -> str:
-        """The condition on a row ``c`` of ``_calls``."""
-        versions = f"c.version IN ({', '.join(map(str, self.versions[function]))})"
-        if self.ancestries is None:
+    def sql(self, function: int, row: str = "c") -> str:
+        """The condition on a row of ``_calls``."""
+        condition = self._counts(function, row, self.ancestries)
+        if self.ancestries is None or len(self.certain) == len(self.ancestries):
+            return condition
+        # A function upstream has been renamed, say: the call stands there twice, and once is enough.
+        again = f"s.content_key = {row}.content_key AND {self._counts(function, 's', self.certain)}"
+        certain = ", ".join(map(str, self.certain))
+        twin = f"SELECT 1 FROM _calls AS s WHERE s.function = {row}.function AND {again}"
+        return f"{condition} AND ({row}.ancestry IN ({certain}) OR NOT EXISTS ({twin}))"
+
+    def _counts(self, function: int, row: str, ancestries: tuple[int, ...] | None) -> str:
+        versions = f"{row}.version IN ({', '.join(map(str, self.versions[function]))})"
+        if ancestries is None:
             return versions
-        return f"{versions} AND c.ancestry IN ({', '.join(map(str, self.ancestries))})"
+        return f"{versions} AND {row}.ancestry IN ({', '.join(map(str, ancestries))})"
 
 
 def scope_of(store: Store, function: StoredFunction, callee: Callee | None) -> Scope:
@@ -51,6 +63,7 @@ def scope_of(store: Store, function: StoredFunction, callee: Callee | None) -> S
     functions = {found.id: found for found in store.functions()}
     versions: dict[int, tuple[int, ...]] = {}
     code: set[str] = set()
+    here: set[int] = set()
     upstream = store.connection().execute(_UPSTREAM, (function.id,)).fetchall()
     latest: dict[int, set[int]] | None = None
     for number, nested in upstream:
@@ -64,13 +77,15 @@ def scope_of(store: Store, function: StoredFunction, callee: Callee | None) -> S
         if not callees:
             latest = latest or _latest(store, [number for number, _ in upstream])
             ids = latest.get(number, set())
-        here = [version for version in store.versions(number) if version.digest in digests or version.id in ids]
-        versions[number] = tuple(version.id for version in here)
-        code |= digests.union(version.digest for version in here)
+        counted = [version for version in store.versions(number) if version.digest in digests or version.id in ids]
+        versions[number] = tuple(version.id for version in counted)
+        here.update(versions[number] if callees else ())
+        code |= digests.union(version.digest for version in counted)
     counting = {version for found in versions.values() for version in found}
     sets = store.ancestries().items()
     ancestries = (0, *(number for number, found in sets if counting.issuperset(found)))
-    return Scope(versions, ancestries, frozenset(code))
+    certain = (0, *(number for number, found in sets if here.issuperset(found)))
+    return Scope(versions, ancestries, frozenset(code), certain if callee is not None else ancestries)
 
 
 def scope_at(store: Store, function: StoredFunction, wanted: str) -> Scope:
@@ -157,8 +172,12 @@ def tell_left_out(store: Store, function: StoredFunction, scope: Scope) -> None:
     """Say once how many results of a function are left out, being of older code."""
     if not first((StaleResults, str(store.path), function.id, scope.code)):
         return
-    condition = scope.sql(function.id)
-    query = f"SELECT count(*) FROM _calls AS c WHERE c.function = ? AND c.status = 'done' AND NOT ({condition})"
+    # A call that a current one has the content of is not left out: it is there under its new key.
+    same = f"SELECT 1 FROM _calls AS n WHERE n.content_key = c.content_key AND {scope.sql(function.id, 'n')}"
+    query = (
+        "SELECT count(*) FROM _calls AS c WHERE c.function = ? AND c.status = 'done' "
+        f"AND NOT ({scope.sql(function.id)}) AND NOT EXISTS ({same})"
+    )
     (left_out,) = store.connection().execute(query, (function.id,)).fetchone()
     if left_out:
         warn(

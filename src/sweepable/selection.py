@@ -14,6 +14,7 @@ from sweepable.failed import NO_ROW, with_rows
 from sweepable.lookups import condition, ordering
 from sweepable.model import Status
 from sweepable.names import did_you_mean
+from sweepable.record import note_read
 from sweepable.scope import Scope, scope_at, scope_of, tell_left_out
 from sweepable.store.store import Store, StoredFunction
 from sweepable.tree import FunctionNode, Schema
@@ -170,6 +171,8 @@ class Plan:
         return int(next(iter(self._read("SELECT count(*) FROM ({})".format, "1")), (0,))[0])
 
     def _read(self, around: Callable[[str], str], columns: str) -> list[tuple[Any, ...]]:
+        # What a body looks up in the calls it was given may be anything about them.
+        note_read("info" if self._selection.lookups or self._selection.order else "names")
         asked = ASKED.get()
         if asked is not None and self._selection.keys is None:
             asked.append(self.root.title)
