@@ -598,6 +598,20 @@ def test_what_two_ways_lead_to_is_told_once(below: Any) -> None:
     assert text.count("x: 2.0, stored 1.0") == 1 and "as above" in text
 
 
+def test_a_result_that_will_be_taken_over_is_told() -> None:
+    """What is upstream was only rewritten: it is a miss by key, and will not run."""
+    with _silent():
+        pipeline()()
+        rewritten = pipeline(up=UP.replace("{'z': x}", "{'z': 1 * x}"))
+        upstream = rewritten.callee.upstreams["d"].callee.front()
+        upstream.callee.upstreams["u"].callee.front()()
+        found = upstream.explain()
+        assert not found.hit and found.same_content is not None
+        assert "its result will be taken over from a call of the same content" in str(found)
+        upstream()
+        assert "its result was taken over from a call of the same content" in str(upstream.explain())
+
+
 # -- as what it is shown
 
 
@@ -611,20 +625,21 @@ def test_a_notebook_shows_it_in_colour_and_nothing_of_it_is_markup(lab: Any) -> 
     assert html.count("background:rgba(248") == 1 and html.count("background:rgba(63") == 1
 
 
-def test_methods_are_explained(lab: Any) -> None:
+class Model:
+    def __init__(self, scale: float) -> None:
+        self.scale = scale
+
+    @sweepable.cache
+    def run(self, x: float) -> float:
+        return x * self.scale
+
+    @sweepable.cache
+    def free(self, x: float = 1.0) -> float:
+        return x
+
+
+def test_methods_are_explained() -> None:
     """On an instance: a call, and the code alone where arguments are needed."""
-
-    class Model:
-        def __init__(self, scale: float) -> None:
-            self.scale = scale
-
-        @sweepable.cache
-        def run(self, x: float) -> float:
-            return x * self.scale
-
-        @sweepable.cache
-        def free(self, x: float = 1.0) -> float:
-            return x
 
     model = Model(2.0)
     assert str(model.run.explain()).startswith("the code of") and not model.free.explain().hit

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from sweepable.call import Call
 from sweepable.callee import Callee
 from sweepable.changes import CodeDifference, code_difference
+from sweepable.contents import content_keys
 from sweepable.contrast import ParameterDifference, parameter_differences
 from sweepable.explanation import Covered, Difference, Explanation, NearestCall, Ran, UpstreamDifference
 from sweepable.model import PIN, Argument, CodeVersion, StoredCall
@@ -47,7 +48,15 @@ def explain(call: Call) -> Explanation:
         return Explanation(False, call.title(), call.key, ran, (), None, covers, remarks)
     nearest = tuple(_nearest(call, store, function))
     remarks = () if nearest else (f"no call of {call.callee.name} is stored with a result",)
-    return Explanation(False, call.title(), call.key, ran, nearest, None, covers, remarks)
+    return Explanation(False, call.title(), call.key, ran, nearest, None, covers, remarks, _same_content(call, store))
+
+
+def _same_content(call: Call, store: Store) -> Ran | None:
+    """A stored call of the same content, whose result this one will take over; its upstream calls have to be there."""
+    keys = content_keys(call, store)
+    candidates = (keys.plain, keys.named) if keys is not None else ()
+    rows = (store.find_by_content(key) for key in candidates if key is not None)
+    return next((_ran(store, row) for row in rows if row is not None), None)
 
 
 def explain_code(callee: Callee) -> Explanation:
@@ -103,8 +112,14 @@ def _ran(store: Store, row: StoredCall) -> Ran:
         python=environment.get("python", ""),
         version=_title_of(store, row),
         packages=packages,
+        was_taken=_was_taken(store, row),
         error=f"{failure.type_name}: {failure.message}" if failure else "",
     )
+
+
+def _was_taken(store: Store, row: StoredCall) -> bool:
+    found = store.connection().execute("SELECT taken_from FROM _calls WHERE id = ?", (row.id,)).fetchone()
+    return found is not None and found[0] is not None
 
 
 def _title_of(store: Store, row: StoredCall) -> str:
