@@ -19,10 +19,11 @@ import pytest
 
 import sweepable
 from running import RunScript
-from sweepable.changes import CodeDifference
+from sweepable.changes import CodeDifference, place_of
 from sweepable.contrast import ParameterDifference
 from sweepable.explanation import UpstreamDifference
 from sweepable.identity import wrappers
+from sweepable.model import CodeNode
 from sweepable.store.location import current_store
 
 SOURCE = """
@@ -610,6 +611,20 @@ def test_a_result_that_will_be_taken_over_is_told() -> None:
         assert "its result will be taken over from a call of the same content" in str(found)
         upstream()
         assert "its result was taken over from a call of the same content" in str(upstream.explain())
+
+
+@pytest.mark.parametrize(
+    ("where", "shown"),
+    [
+        ("/home/me/lab/control.py:12", "control.py:12"),
+        ("/tmp/ipykernel_77/1234.py:3", "notebook cell, line 3"),
+        ("<ipython-input-3-abc>:7", "notebook cell, line 7"),
+        ("", ""),
+    ],
+)
+def test_places_are_written_as_people_know_them(where: str, shown: str) -> None:
+    """A file without its folders; a cell of a notebook as such."""
+    assert place_of(CodeNode(("f",), "function", "", "", "", where)) == shown
 
 
 # -- as what it is shown

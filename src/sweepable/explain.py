@@ -15,6 +15,7 @@ from sweepable.model import PIN, Argument, CodeVersion, StoredCall
 from sweepable.nearest import Nearest
 from sweepable.outputs import short
 from sweepable.record import Record, call_of, store_of
+from sweepable.scope import latest_version
 from sweepable.store.codecs import Summary
 from sweepable.store.location import current_store
 from sweepable.store.store import Store, StoredFunction, StoredVersion
@@ -25,9 +26,6 @@ NOW = "now"
 LIKEWISE = "its code has changed likewise"
 #: Upstream of upstream: further up, all that is said is that the calls are others.
 _DEEPEST = 20
-_NEWEST = (
-    "SELECT version FROM _calls WHERE function = ? AND status = 'done' GROUP BY version ORDER BY max(id) DESC LIMIT 1"
-)
 _ANNOUNCED = (
     "SELECT l.name, c.key FROM _lineage AS l JOIN _calls AS c ON c.id = l.upstream "
     "WHERE l.downstream = ? AND l.role = 'depends_on'"
@@ -78,10 +76,9 @@ def _since(callee: Callee, version: CodeVersion, store: Store) -> tuple[str, Cod
     if now is not None and counts.get(now.id):
         words = "one that is not has other arguments, or other calls upstream"
         return f"calls are stored under this code: {counts[now.id]} ({now.title}); {words}", None
-    ((number,),) = store.connection().execute(_NEWEST, (function.id,)).fetchall()
-    latest = next(known for known in versions if known.id == number)
+    latest = latest_version(store, function.id) or versions[-1]
     words = f"calls stored under other code: {sum(counts.values())}; since the latest, {latest.title}:"
-    return words, code_difference(store.code(number), version, (latest.title, NOW))
+    return words, code_difference(store.code(latest.id), version, (latest.title, NOW))
 
 
 def _never(callee: Callee, store: Store) -> str:
