@@ -71,7 +71,7 @@ def scope_of(store: Store, function: StoredFunction, callee: Callee | None) -> S
         name = functions[number].name
         callees = list(declared.get(name, ()))
         if nested or not callees:  # a body calls what its globals hold now; a default is the object that it is
-            callees += known(name)
+            callees += [living for living in known(name) if is_stored_as(store, number, living)]
         if callee is not None and number == function.id:
             callees = [callee]
         digests, ids = {callee.version().digest for callee in callees}, set[int]()
@@ -87,6 +87,12 @@ def scope_of(store: Store, function: StoredFunction, callee: Callee | None) -> S
     ancestries = (0, *(number for number, found in sets if counting.issuperset(found)))
     certain = (0, *(number for number, found in sets if here.issuperset(found)))
     return Scope(versions, ancestries, frozenset(code), certain if callee is not None else ancestries)
+
+
+def is_stored_as(store: Store, function: int, callee: Callee) -> bool:
+    """Whether a cached function of this process is a stored one, and does not only bear its name."""
+    found = store.find_function(callee.name, callee.version().digest, callee.facts.home)
+    return found is not None and found.id == function
 
 
 def scope_at(store: Store, function: StoredFunction, wanted: str) -> Scope:
