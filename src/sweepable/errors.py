@@ -15,6 +15,7 @@ Each class is also the built-in a reader would expect, so ``except KeyError`` an
     ├── UpstreamFailed (RuntimeError)         a call cannot run: an upstream call of it failed
     ├── SpaceError (ValueError)               the axes of a sweep do not make a space
     ├── StaleStop (RuntimeError)              a sweep with on_stale="raise" met results of older code
+    ├── MigrationError (ValueError)           stored results cannot be taken over to the code as it is now
     ├── WorkerRefused (RuntimeError)          a worker would have run other code than it was asked to
     └── StoreError (OSError)                  the store cannot be used
         ├── StoreFormatError                  ... because it is of another format
@@ -124,6 +125,10 @@ class SpaceError(SweepableError, ValueError):
 
 class StaleStop(SweepableError, RuntimeError):
     """A sweep with ``on_stale="raise"`` met results of older code."""
+
+
+class MigrationError(SweepableError, ValueError):
+    """Stored results cannot be taken over to the code as it is now, or do not hold under it."""
 
 
 class WorkerRefused(SweepableError, RuntimeError):

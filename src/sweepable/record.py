@@ -230,6 +230,8 @@ class Record:
 
     def _argument(self, name: str) -> Any:
         argument = self._node.arguments[name]
+        if not argument.part:
+            note_read("info")  # what is ignored may be another value in a call of the same content
         if argument.kind == "value":
             if isinstance(argument.value, Summary):
                 raise SweepableError(

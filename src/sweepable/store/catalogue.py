@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -100,6 +101,12 @@ class Catalogue:
     def connection(self) -> sqlite3.Connection:
         """This thread's connection to the index, for reading; only the store writes."""
         return self._connections.get()
+
+    @contextlib.contextmanager
+    def reading(self) -> Iterator[sqlite3.Connection]:
+        """This thread's connection for what is read within a block; nobody forks meanwhile."""
+        with self._connections.reading() as c:
+            yield c
 
     def _rows(self, query: str, *parameters: object) -> list[Any]:
         with self._connections.reading() as c:

@@ -161,7 +161,7 @@ def put(
     values = (
         new.key,
         function,
-        interned.once(("version", *at), _version_id, c, function, new.version),
+        interned.once(("version", *at), version_id, c, function, new.version),
         _ancestry_id(c, [id for id, _, _ in upstream.values()], interned),
         new.status,
         interned.once(layout, _layout_id, c, layout) if layout else 0,
@@ -260,7 +260,8 @@ def find_function(
     return cast("tuple[int, str] | None", row)
 
 
-def _version_id(c: sqlite3.Connection, function: int, version: CodeVersion) -> int:
+def version_id(c: sqlite3.Connection, function: int, version: CodeVersion) -> int:
+    """The version's id, made where it is missing."""
     row = c.execute("SELECT id FROM _versions WHERE function = ? AND digest = ?", (function, version.digest)).fetchone()
     if row is not None:
         return cast("int", row[0])
