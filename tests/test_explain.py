@@ -613,6 +613,16 @@ def test_a_result_that_will_be_taken_over_is_told() -> None:
         assert "its result was taken over from a call of the same content" in str(upstream.explain())
 
 
+def test_a_migrated_result_says_why_it_holds(lab: Any) -> None:
+    """The reason that somebody gave."""
+    sweepable.cache(lab.simulate)()
+    lab.K = 3.0
+    simulate = sweepable.cache(lab.simulate)
+    assert not simulate.explain().hit
+    simulate.migrate(reason="3.0 is 3").apply()
+    assert simulate.explain().hit and "migrated: 3.0 is 3" in str(simulate.explain())
+
+
 @pytest.mark.parametrize(
     ("where", "shown"),
     [

@@ -26,6 +26,9 @@ NOW = "now"
 LIKEWISE = "its code has changed likewise"
 #: Upstream of upstream: further up, all that is said is that the calls are others.
 _DEEPEST = 20
+_ORIGIN = (
+    "SELECT c.taken_from, m.reason FROM _calls AS c LEFT JOIN _migrations AS m ON m.id = c.migration WHERE c.id = ?"
+)
 _ANNOUNCED = (
     "SELECT l.name, c.key FROM _lineage AS l JOIN _calls AS c ON c.id = l.upstream "
     "WHERE l.downstream = ? AND l.role = 'depends_on'"
@@ -109,14 +112,17 @@ def _ran(store: Store, row: StoredCall) -> Ran:
         python=environment.get("python", ""),
         version=_title_of(store, row),
         packages=packages,
-        was_taken=_was_taken(store, row),
+        origin=_origin(store, row),
         error=f"{failure.type_name}: {failure.message}" if failure else "",
     )
 
 
-def _was_taken(store: Store, row: StoredCall) -> bool:
-    found = store.connection().execute("SELECT taken_from FROM _calls WHERE id = ?", (row.id,)).fetchone()
-    return found is not None and found[0] is not None
+def _origin(store: Store, row: StoredCall) -> str:
+    """Whence a call has its result, if it did not run itself."""
+    found = store.connection().execute(_ORIGIN, (row.id,)).fetchone()
+    if found is None or found == (None, None):
+        return ""
+    return "its result was taken over from a call of the same content" if found[1] is None else f"migrated: {found[1]}"
 
 
 def _title_of(store: Store, row: StoredCall) -> str:

@@ -30,8 +30,8 @@ class Ran:
         Versions of the packages that its code reached.
     error : str
         The exception of a call that failed.
-    was_taken : bool
-        Whether it did not run itself: its result was taken over from a call of the same content.
+    origin : str
+        Whence it has its result, where it did not run itself: taken over from a call of the same content, or migrated.
     """
 
     key: str
@@ -43,7 +43,7 @@ class Ran:
     version: str
     packages: dict[str, str] = field(default_factory=dict)
     error: str = ""
-    was_taken: bool = False
+    origin: str = ""
 
     def when(self) -> str:
         """As in a sentence."""
@@ -250,8 +250,8 @@ class Explanation:
         python = f", Python {self.ran.python}" if self.ran.python else ""
         version = f", {self.ran.version}" if self.ran.version else ""
         yield Line(f"hit: {self.title} ran {self.ran.when()} for {self.ran.seconds:.3g} s{host}{python}{version}")
-        if self.ran.was_taken:
-            yield Line("its result was taken over from a call of the same content")
+        if self.ran.origin:
+            yield Line(self.ran.origin)
         yield from self.covers.lines(self.ran.packages)
 
     def _miss(self) -> Iterator[Line]:
