@@ -259,6 +259,27 @@ def test_the_nearest_differs_in_the_fewest_parameters_then_by_the_least_then_is_
     assert "gain=True" in nearest(gain=1, order=50), "a value that looks like it is nearer than any other"
 
 
+def test_no_stored_call_differs_in_fewer_parameters_than_the_nearest() -> None:
+    """Whatever is stored: most parameters as ever, a few that vary, and rare rows that differ in what never varies."""
+    import random
+
+    draw = random.Random(7)
+    names = ["gain", "order", "method", "flag", "size"]
+
+    def point() -> dict[str, float]:
+        often = {name: float(draw.randrange(4)) for name in draw.sample(names[:2], 2)}
+        return often | ({draw.choice(names[2:]): float(draw.randrange(3))} if draw.random() < 0.1 else {})
+
+    defaults: dict[str, Any] = {"gain": 2.0, "order": 1, "method": "euler", "flag": False, "size": None}
+    stored = [defaults | point() for _ in range(400)]
+    plain.sweep(sweepable.points(stored), progress=False)
+    for _ in range(60):
+        asked = defaults | point() | ({draw.choice(names): float(draw.randrange(5))} if draw.random() < 0.5 else {})
+        found = plain.explain(**asked)
+        fewest = min(sum(asked[name] != other[name] for name in names) for other in stored)
+        assert len(found.differences) == fewest and found.hit == (fewest == 0)
+
+
 def test_parameters_that_sqlite_finds_hard() -> None:
     """Names that differ in case only, hostile ones, ``**kwargs``, hundreds of them, and numbers of any size."""
     names = ", ".join(f"p{n}=0" for n in range(300))
