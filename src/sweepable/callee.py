@@ -96,7 +96,7 @@ class Callee:
         self.said = _said(self, self.code)
         #: The stores and environments whose results have been looked at.
         self.met: set[tuple[object, int]] = set()
-        self.pin = self._find_pin()
+        self.pin = _pin(self)
         self._front: Any = None
         register(self)
 
@@ -153,20 +153,6 @@ class Callee:
             packages=options.packages,
             environment=options.environment,
             name=self.name,
-        )
-
-    def _find_pin(self) -> Pin | None:
-        label = self.options.version
-        if label is None:
-            return None
-        code = self.code
-        return Pin(
-            self.function,
-            label,
-            name=self.name,
-            home=self.facts.home,
-            options=code.options,
-            environment=code.environment,
         )
 
     # -- identity
@@ -364,6 +350,21 @@ def _said(callee: Callee, code: CodeIdentity) -> Said:
         given = [(name, defaults[name]) for _, name in callee.counted if name in defaults]
     given += [("depends_on", upstream) for upstream, _ in _pairs(options.depends_on)]
     return Said(callee.name, callee.facts.home, code.options, options.version, tuple(given), callee.declaration.names)
+
+
+def _pin(callee: Callee) -> Pin | None:
+    label = callee.options.version
+    if label is None:
+        return None
+    code = callee.code
+    return Pin(
+        callee.function,
+        label,
+        name=callee.name,
+        home=callee.facts.home,
+        options=code.options,
+        environment=code.environment,
+    )
 
 
 def _known(callee: Callee, option: str, names: Iterable[str]) -> frozenset[str]:
