@@ -55,6 +55,7 @@ class Options(NamedTuple):
     track: tuple[Any, ...] = ()
     ignore_globals: tuple[str, ...] = ()
     packages: tuple[str, ...] = ()
+    environment: str | tuple[str, ...] = "note"
 
 
 class Callee:
@@ -93,6 +94,8 @@ class Callee:
         self.keys = KeyMaker(self.name, [name for _, name in self.counted])
         self.code = self._find_code()
         self.said = _said(self, self.code)
+        #: The stores and environments whose results have been looked at.
+        self.met: set[tuple[object, int]] = set()
         self.pin = _pin(self)
         self._front: Any = None
         register(self)
@@ -148,6 +151,7 @@ class Callee:
             track=options.track,
             ignore_globals=options.ignore_globals,
             packages=options.packages,
+            environment=options.environment,
             name=self.name,
         )
 
@@ -172,7 +176,7 @@ class Callee:
         """Take over a version computed by another process, if the code here is the same; else say what differs."""
         if self.options.version is not None:
             same = self.version().digest == version.digest
-            return None if same else f"{self.name} is pinned to another version here"
+            return None if same else f"{self.name} is pinned to another version here, or has other packages"
         return self.code.adopt(version)
 
     # -- the object that users hold
@@ -352,7 +356,15 @@ def _pin(callee: Callee) -> Pin | None:
     label = callee.options.version
     if label is None:
         return None
-    return Pin(callee.function, label, name=callee.name, home=callee.facts.home, options=callee.code.options)
+    code = callee.code
+    return Pin(
+        callee.function,
+        label,
+        name=callee.name,
+        home=callee.facts.home,
+        options=code.options,
+        environment=code.environment,
+    )
 
 
 def _known(callee: Callee, option: str, names: Iterable[str]) -> frozenset[str]:
