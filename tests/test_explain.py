@@ -270,7 +270,7 @@ def test_no_stored_call_differs_in_fewer_parameters_than_the_nearest() -> None:
         often = {name: float(draw.randrange(4)) for name in draw.sample(names[:2], 2)}
         return often | ({draw.choice(names[2:]): float(draw.randrange(3))} if draw.random() < 0.1 else {})
 
-    defaults: dict[str, Any] = {"gain": 2.0, "order": 1, "method": "euler", "flag": False, "size": None}
+    defaults = dict.fromkeys(names, 9.0)
     stored = [defaults | point() for _ in range(400)]
     plain.sweep(sweepable.points(stored), progress=False)
     for _ in range(60):
