@@ -96,7 +96,7 @@ class Callee:
         self._sign()
         #: The stores and environments whose results have been looked at.
         self.met: set[tuple[object, int]] = set()
-        self.pin = self._find_pin()
+        self.pin = _pin(self)
         self._front: Any = None
         register(self)
 
@@ -156,20 +156,6 @@ class Callee:
                 f"{self.name}: depends_on maps {unknown_names[0]!r}, which is no parameter; "
                 f"{upstream.name} has {', '.join(upstream.parameters)}; {self.name} has {', '.join(self.parameters)}"
             )
-
-    def _find_pin(self) -> Pin | None:
-        label = self.options.version
-        if label is None:
-            return None
-        code = self.code
-        return Pin(
-            self.function,
-            label,
-            name=self.name,
-            home=self.facts.home,
-            options=code.options,
-            environment=code.environment,
-        )
 
     # -- identity
 
@@ -366,6 +352,21 @@ def _said(callee: Callee, code: CodeIdentity) -> Said:
         given = [(name, defaults[name]) for _, name in callee.counted if name in defaults]
     given += [("depends_on", upstream) for upstream, _ in _pairs(options.depends_on)]
     return Said(callee.name, callee.facts.home, code.options, options.version, tuple(given), callee.declaration.names)
+
+
+def _pin(callee: Callee) -> Pin | None:
+    label = callee.options.version
+    if label is None:
+        return None
+    code = callee.code
+    return Pin(
+        callee.function,
+        label,
+        name=callee.name,
+        home=callee.facts.home,
+        options=code.options,
+        environment=code.environment,
+    )
 
 
 def _known(callee: Callee, option: str, names: Iterable[str]) -> frozenset[str]:

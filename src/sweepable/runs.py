@@ -40,6 +40,7 @@ from sweepable.model import (
 from sweepable.notices import first, logger, warn, warn_once
 from sweepable.record import READ, Record, call_of
 from sweepable.registry import siblings
+from sweepable.scope import changed_since
 from sweepable.selection import ASKED
 from sweepable.store.codecs import CannotEncode
 from sweepable.store.store import Store
@@ -408,10 +409,16 @@ def announce(call: Call, store: Store) -> None:
     older = stale_count(call.callee, call.version, store)
     if older:
         warn(
-            f"{name}: {older} stored result{'s are' if older > 1 else ' is'} of older code and not used; "
-            f"{name}.explain() tells what changed.",
+            f"{stale_words(call.callee, call.version, store, older)}; {name}.explain() tells what changed.",
             StaleResults,
         )
+
+
+def stale_words(callee: Callee, version: CodeVersion, store: Store, older: int) -> str:
+    """That so many results are of older code, and what has changed since, by name."""
+    function = store.find_function(callee.name, version.digest, callee.facts.home)
+    changed = changed_since(store, function.id, version) if function is not None else ""
+    return f"{callee.name}: {older} stored result{'s are' if older > 1 else ' is'} of older code and not used{changed}"
 
 
 def stale_count(callee: Callee, version: CodeVersion, store: Store) -> int:

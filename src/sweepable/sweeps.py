@@ -18,7 +18,7 @@ from sweepable.model import Failure, Status
 from sweepable.notices import logger, warn, warn_once
 from sweepable.outputs import short
 from sweepable.query import Query, Selection, Source
-from sweepable.runs import failure_of, new_call, note, stale_count
+from sweepable.runs import failure_of, new_call, note, stale_count, stale_words
 from sweepable.spaces import Parameter, Space, is_float, space_of, takes_sequence
 from sweepable.store.location import current_store
 from sweepable.store.store import Store
@@ -243,7 +243,7 @@ class _Work:
         if not older:
             return
         message = (
-            f"{callee.name}: {older} stored result{'s are' if older > 1 else ' is'} of older code and not used; "
+            f"{stale_words(callee, callee.version(), self.store, older)}; "
             f"{len(self.tasks)} calls will run. {callee.name}.explain() tells what changed; "
             "on_stale='ignore' goes on without this word."
         )
