@@ -164,18 +164,17 @@ NESTED = """
 
 @pytest.mark.parametrize("limit", [None, 1_000_000])
 def test_arguments_nested_ten_thousand_deep(run_script: RunScript, limit: int | None) -> None:
-    """What is nested too deeply for Python's recursion limit is an error that says so; with a higher one, it counts."""
+    """What is nested too deeply is an error that says so, whatever the recursion limit: never a crash."""
     script = f"""
     {f"sys.setrecursionlimit({limit})" if limit else ""}
     for kind in MAKERS:
         try:
             print(kind, f(nested(kind)))
         except sweepable.UndigestibleError as error:
-            print(kind, error.path, error.reason)
+            print(kind, error.path, error.reason.partition(",")[0])
     """
     lines = run_script(NESTED + script).stdout.splitlines()
-    ending = "1" if limit else "value it is nested too deeply"
-    assert lines == [f"{line.split()[0]} {ending}" for line in lines] and len(lines) == 9
+    assert lines == [f"{line.split()[0]} value it is nested too deeply" for line in lines] and len(lines) == 9
 
 
 @pytest.mark.parametrize("kind", ["list", "linked"])

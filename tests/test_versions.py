@@ -145,6 +145,24 @@ def test_what_differs_is_shown_in_full(run_script: RunScript) -> None:
     assert lines[10].endswith("helper, K") and lines[11].endswith("helper") and " yes " in lines[12]
 
 
+def test_the_first_run_of_other_code_names_what_has_changed() -> None:
+    """Calls and sweeps say so in the warning itself, with the version that it is compared to."""
+    module = types.ModuleType("__main__")
+    exec("K = 1\ndef helper(x):\n    return x * K\ndef f(x=1.0):\n    return helper(x)\n", module.__dict__)
+    f = sweepable.cache(module.f)  # type: ignore[attr-defined]
+    f()
+    module.K = 2  # type: ignore[attr-defined]
+    with pytest.warns(
+        sweepable.StaleResults, match=r"1 stored result is of older code and not used \(since v1: K\); f.expl"
+    ):
+        f()
+    module.K = 3  # type: ignore[attr-defined]
+    with pytest.warns(
+        sweepable.StaleResults, match=r"2 stored results are of older code and not used \(since v2: K\); 2 c"
+    ):
+        f.sweep(x=[1.0, 2.0], progress=False)
+
+
 # -- labels
 
 
@@ -210,6 +228,7 @@ def test_a_query_sees_the_version_that_it_is_asked_for(f: Any) -> None:
     ]
     assert ys(f.select(version="v1")) == ys(f.filter(version="v1")) == ys(f.filter(version=digest[:6])) == [1.0, 2.0]
     assert ys(f.filter(version=digest)) == [1.0, 2.0] and ys(f.filter(version="v1", x__gt=1.5)) == [2.0]
+    assert repr(f.filter(version="v1", x=1.0)) == "<Query of f with version='v1', x=1.0>"
     assert f.get(version="submitted").y == 10.0 and f.get_or_none(version="submitted", x=9.0) is None
     assert ys(sweepable.find(f, version="v2")) == ys(sweepable.find("f", version="submitted")) == [10.0]
     assert f.select(version="v1").to_df()["y"].tolist() == [1.0, 2.0]

@@ -15,6 +15,7 @@ from sweepable.errors import (
     MigrationError,
     NoCallFound,
     NotKept,
+    OtherEnvironment,
     OutputMismatch,
     SecurityWarning,
     SeveralCallsFound,
@@ -37,6 +38,7 @@ from sweepable.errors import (
     WorkerRefused,
 )
 from sweepable.function import CachedFunction
+from sweepable.identity.registered import register_digest
 from sweepable.making import cache, find, wrap
 from sweepable.outputs import Output
 from sweepable.query import Query
@@ -57,6 +59,7 @@ __all__ = [
     "MigrationError",
     "NoCallFound",
     "NotKept",
+    "OtherEnvironment",
     "Output",
     "OutputMismatch",
     "Query",
@@ -88,6 +91,7 @@ __all__ = [
     "fixed",
     "grid",
     "points",
+    "register_digest",
     "use",
     "wrap",
     "zipped",

@@ -131,7 +131,7 @@ class Found:
         new = NewCall(
             *(key, facts, version, "done", call.started, call.seconds, arguments),
             upstream=upstream,
-            environment=self.store.environment(call.environment),
+            environment=self.store.recorded(call.environment),
             taken_from=call.id,
         )
         step = Rekeyed(call, new, by_content.needs, by_content)

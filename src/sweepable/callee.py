@@ -55,6 +55,7 @@ class Options(NamedTuple):
     track: tuple[Any, ...] = ()
     ignore_globals: tuple[str, ...] = ()
     packages: tuple[str, ...] = ()
+    environment: str | tuple[str, ...] = "note"
 
 
 class Callee:
@@ -88,11 +89,14 @@ class Callee:
             track=options.track,
             ignore_globals=options.ignore_globals,
             packages=options.packages,
+            environment=options.environment,
             name=self.name,
             resigned=self._sign,
         )
         self._sign()
-        self.pin = self._find_pin()
+        #: The stores and environments whose results have been looked at.
+        self.met: set[tuple[object, int]] = set()
+        self.pin = _pin(self)
         self._front: Any = None
         register(self)
 
@@ -153,12 +157,6 @@ class Callee:
                 f"{upstream.name} has {', '.join(upstream.parameters)}; {self.name} has {', '.join(self.parameters)}"
             )
 
-    def _find_pin(self) -> Pin | None:
-        label = self.options.version
-        if label is None:
-            return None
-        return Pin(self.function, label, name=self.name, home=self.facts.home, options=self.code.options)
-
     # -- identity
 
     def version(self) -> CodeVersion:
@@ -180,7 +178,7 @@ class Callee:
         """Take over a version computed by another process, if the code here is the same; else say what differs."""
         if self.options.version is not None:
             same = self.version().digest == version.digest
-            return None if same else f"{self.name} is pinned to another version here"
+            return None if same else f"{self.name} is pinned to another version here, or has other packages"
         return self.code.adopt(version)
 
     # -- the object that users hold
@@ -354,6 +352,21 @@ def _said(callee: Callee, code: CodeIdentity) -> Said:
         given = [(name, defaults[name]) for _, name in callee.counted if name in defaults]
     given += [("depends_on", upstream) for upstream, _ in _pairs(options.depends_on)]
     return Said(callee.name, callee.facts.home, code.options, options.version, tuple(given), callee.declaration.names)
+
+
+def _pin(callee: Callee) -> Pin | None:
+    label = callee.options.version
+    if label is None:
+        return None
+    code = callee.code
+    return Pin(
+        callee.function,
+        label,
+        name=callee.name,
+        home=callee.facts.home,
+        options=code.options,
+        environment=code.environment,
+    )
 
 
 def _known(callee: Callee, option: str, names: Iterable[str]) -> frozenset[str]:

@@ -27,6 +27,7 @@ Each class is also the built-in a reader would expect, so ``except KeyError`` an
     ├── StaleResults                          results exist under older code
     ├── TaintedCall                           a call changed what its own identity depends on
     ├── UntrackedCode                         the code's identity has parts that could not be followed
+    ├── OtherEnvironment                      a served result was computed with another version of a package
     ├── UnknownOutput                         a look-up names what only a run can show to be an output
     ├── UpstreamMismatch                      a run did not make the upstream call it declared
     ├── DamagedData                           stored data failed their check and were put aside
@@ -76,8 +77,9 @@ class UndigestibleError(ArgumentError):
         where = f"{self.function}(): " if self.function else ""
         return (
             f"{where}{self.path} is a {self.type_name}, whose content cannot be digested ({self.reason}). "
-            "The call was not run. Pass the data itself instead (an array, a number, a path), "
-            "or leave the parameter out of the call's identity with @sweepable.cache(ignore=[...])."
+            "The call was not run. Pass the data itself instead (an array, a number, a path), say what stands for such "
+            "a value with sweepable.register_digest, or leave the parameter out of the call's identity with "
+            "@sweepable.cache(ignore=[...])."
         )
 
 
@@ -169,6 +171,10 @@ class TaintedCall(SweepableWarning):
 
 class UntrackedCode(SweepableWarning):
     """The identity of a function's code has parts that could not be followed."""
+
+
+class OtherEnvironment(SweepableWarning):
+    """A served result was computed with another version of a package that the code reaches."""
 
 
 class UnknownOutput(SweepableWarning):

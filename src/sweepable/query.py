@@ -15,6 +15,7 @@ from sweepable.model import StoredCall
 from sweepable.names import did_you_mean
 from sweepable.record import Record, call_of, store_of
 from sweepable.registry import known
+from sweepable.scope import is_stored_as
 from sweepable.selection import Plan, Selection, Source
 from sweepable.store.location import current_store
 from sweepable.store.store import Store, StoredFunction, open_store
@@ -60,7 +61,10 @@ class Query:
         **lookups
             ``name=value`` or ``name__lookup=value``; the look-ups are ``exact ne lt lte gt gte in range isnull contains
             startswith endswith``. A name is a parameter or scalar output of the function, or of what is upstream of it
-            (``sim_result__gain``, ``get_reference__amplitude``). A list, range or 1-D array means any of its values.
+            (``sim_result__gain``, ``get_reference__amplitude``), or what is known about the call or one upstream of it:
+            ``info__started``, ``info__seconds``, ``info__status``, ``info__host``, ``info__python``,
+            ``info__packages__numpy``, ``info__git__commit`` (of any repository), ``sim_result__info__seconds``.
+            Versions compare as versions: 1.9 is before 1.26. A list, range or 1-D array means any of its values.
             ``version="any"`` sees the calls of older code as well; ``version="v3"``, a label or the first digits of a
             digest those of one version, whatever the code upstream was; see ``f.versions()``.
 
@@ -259,6 +263,8 @@ def _written(selection: Selection) -> str:
         for excluded, lookups in selection.lookups
         for name, value in lookups.items()
     ]
+    if selection.scope not in ("current", "any"):
+        shown.insert(0, f"version={selection.scope!r}")
     if shown:
         return f"with {', '.join(shown)}"
     return "at all" if selection.keys is None else f"among {len(selection.keys)} keys"
@@ -314,13 +320,8 @@ def query_of(store: Store, function: object) -> Query:
 
 def _here(store: Store, function: StoredFunction) -> Callee | None:
     """The cached function of this process that a stored function is, if there is just one."""
-    callees = [callee for callee in known(function.name) if _is_it(store, function, callee)]
+    callees = [callee for callee in known(function.name) if is_stored_as(store, function.id, callee)]
     return callees[0] if len(callees) == 1 else None
-
-
-def _is_it(store: Store, function: StoredFunction, callee: Callee) -> bool:
-    found = store.find_function(callee.name, callee.version().digest, callee.facts.home)
-    return found is not None and found.id == function.id
 
 
 def _home(function: StoredFunction) -> str:

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from sweepable.call import Call
 from sweepable.callee import Callee
-from sweepable.environment import environment
+from sweepable.environment import surroundings
 from sweepable.errors import (
     NotKept,
     OutputMismatch,
@@ -24,11 +24,23 @@ from sweepable.errors import (
     UpstreamMismatch,
 )
 from sweepable.identity.code import describe
+from sweepable.identity.origin import OWN_NAME, STDLIB_NAMES, is_user_code, underlying
 from sweepable.identity.values import Encoder, is_frozen
-from sweepable.model import CodeVersion, ContentKeys, Failure, NewCall, Outputs, Status, StoredCall, UpstreamCall
+from sweepable.model import (
+    CodeVersion,
+    ContentKeys,
+    Environment,
+    Failure,
+    NewCall,
+    Outputs,
+    Status,
+    StoredCall,
+    UpstreamCall,
+)
 from sweepable.notices import first, logger, warn, warn_once
 from sweepable.record import READ, Record, call_of
 from sweepable.registry import siblings
+from sweepable.scope import changed_since
 from sweepable.selection import ASKED
 from sweepable.store.codecs import CannotEncode
 from sweepable.store.store import Store
@@ -103,6 +115,7 @@ class Run:
         #: The call's keys by content, once its upstream calls are there.
         self.content_keys: ContentKeys | None = None
         self._doubt: str | None = None
+        self._environment: Environment | None = None
 
     def doubt(self, record: Record, *, given: bool) -> None:
         """Note that the run depends on a result that is not certainly that of its key.
@@ -127,6 +140,8 @@ class Run:
         is_current = callee.version().digest == self.call.version.digest
         self._changes = callee.code.changes if is_current else -1
         self._unfilled = callee.code.unfilled() if is_current else None
+        # Before, and not when it is stored: sources are often edited while a run takes its time.
+        self._environment = None if self.store.read_only else environment_of(self.call)
         self.started, begun = time.time(), time.perf_counter()
         try:
             with within(self.frame):
@@ -218,7 +233,14 @@ class Run:
 
     def _new_call(self, status: Status, outputs: Outputs | None = None, failure: Failure | None = None) -> NewCall:
         new = new_call(
-            self.call, status, self.started, self.seconds, outputs=outputs, failure=failure, upstream=self._upstream()
+            self.call,
+            status,
+            self.started,
+            self.seconds,
+            outputs=outputs,
+            failure=failure,
+            upstream=self._upstream(),
+            environment=self._environment,
         )
         return new if self.content_keys is None else self._by_content(new, self._content_key(self.content_keys))
 
@@ -234,7 +256,8 @@ class Run:
 
     def taking(self, content_key: str) -> NewCall:
         """The call as the store is told of it where it takes over the result of another one."""
-        return self._by_content(new_call(self.call, "done", 0.0, 0.0, upstream=self._upstream()), content_key)
+        new = new_call(self.call, "done", 0.0, 0.0, upstream=self._upstream(), environment=Environment())
+        return self._by_content(new, content_key)
 
     def _keep_failure(self, error: Exception) -> None:
         if self.store.read_only:
@@ -307,6 +330,7 @@ def new_call(
     outputs: Outputs | None = None,
     failure: Failure | None = None,
     upstream: tuple[UpstreamCall, ...] = (),
+    environment: Environment | None = None,
 ) -> NewCall:
     """What the store is told about a call."""
     return NewCall(
@@ -320,8 +344,29 @@ def new_call(
         outputs=outputs,
         failure=failure,
         upstream=upstream,
-        environment=environment(call.version.packages),
+        environment=environment if environment is not None else environment_of(call),
     )
+
+
+def environment_of(call: Call) -> Environment:
+    """What the call runs in; never an error."""
+    # A pinned version does not say where its code lies.
+    plain = underlying(call.callee.function) if call.callee.pin is not None else None
+    try:
+        return surroundings(call.version, plain.__code__.co_filename if plain is not None else "", _given(call))
+    except Exception:  # a result is worth more than what it came about in
+        logger().warning("what %s runs in could not be found out", call.title(), exc_info=True)
+        return Environment()
+
+
+def _given(call: Call) -> list[str]:
+    """The packages that arguments are objects of: their methods run, though the code does not name them."""
+    found = []
+    for kind in {type(value) for value in call.bound}:
+        name = str(kind.__module__).partition(".")[0]
+        if name not in STDLIB_NAMES and name != OWN_NAME and not is_user_code(kind):
+            found.append(name)
+    return sorted(found)
 
 
 def failure_of(error: BaseException) -> Failure:
@@ -364,10 +409,16 @@ def announce(call: Call, store: Store) -> None:
     older = stale_count(call.callee, call.version, store)
     if older:
         warn(
-            f"{name}: {older} stored result{'s are' if older > 1 else ' is'} of older code and not used; "
-            f"{name}.explain() tells what changed.",
+            f"{stale_words(call.callee, call.version, store, older)}; {name}.explain() tells what changed.",
             StaleResults,
         )
+
+
+def stale_words(callee: Callee, version: CodeVersion, store: Store, older: int) -> str:
+    """That so many results are of older code, and what has changed since, by name."""
+    function = store.find_function(callee.name, version.digest, callee.facts.home)
+    changed = changed_since(store, function.id, version) if function is not None else ""
+    return f"{callee.name}: {older} stored result{'s are' if older > 1 else ' is'} of older code and not used{changed}"
 
 
 def stale_count(callee: Callee, version: CodeVersion, store: Store) -> int:

@@ -11,6 +11,7 @@ from sweepable.call import Call
 from sweepable.callee import Callee
 from sweepable.contents import content_keys
 from sweepable.errors import DamagedError, SecurityWarning, TrustError
+from sweepable.foreign import compare
 from sweepable.model import Status, StoredCall
 from sweepable.notices import logger, warn_once
 from sweepable.query import fixed_at, is_open
@@ -25,7 +26,11 @@ from sweepable.store.store import Store
 def lookup(call: Call, store: Store) -> StoredCall | None:
     """The stored call if it may be served."""
     row = store.fetch(call.key)
-    return row if row is not None and row.status == "done" else None
+    if row is None or row.status != "done":
+        return None
+    if (store, row.environment) not in call.callee.met:
+        compare(call, store, [row.environment])
+    return row
 
 
 def load(call: Call, store: Store, row: StoredCall) -> tuple[Any] | None:
@@ -81,6 +86,8 @@ def value_of(call: Call) -> Any:
     if row is not None and row.status == "done":
         loaded = load(call, store, row)
         if loaded is not None:
+            if (store, row.environment) not in call.callee.met:
+                compare(call, store, [row.environment])
             if FRAME.get() is not None:
                 note(store, call)
             return loaded[0]

@@ -13,11 +13,12 @@ from sweepable.call import Call
 from sweepable.callee import Callee
 from sweepable.dispatch import Report, payload_of, run_chunk
 from sweepable.errors import OutputMismatch, SpaceError, StaleResults, StaleStop, StoreError, SweepableWarning
+from sweepable.foreign import compare
 from sweepable.model import Failure, Status
 from sweepable.notices import logger, warn, warn_once
 from sweepable.outputs import short
 from sweepable.query import Query, Selection, Source
-from sweepable.runs import failure_of, new_call, note, stale_count
+from sweepable.runs import failure_of, new_call, note, stale_count, stale_words
 from sweepable.spaces import Parameter, Space, is_float, space_of, takes_sequence
 from sweepable.store.location import current_store
 from sweepable.store.store import Store
@@ -148,6 +149,8 @@ class _Work:
         for call in points:
             self._add(call)
         self.known = self._look_up()
+        #: Ids of the environments in which stored points came about.
+        self.environments: set[int] = set()
         self.redeclared = self._stored_under_other_declarations()
         self.outcomes: dict[str, str] = {}
         self.tally: Counter[str] = Counter()
@@ -176,11 +179,13 @@ class _Work:
     def _stored_under_other_declarations(self) -> set[str]:
         """Stored points whose outputs are declared otherwise now than they were: a task gives them their names."""
         query = (
-            "SELECT c.key, c.layout FROM json_each(?) AS k JOIN _calls AS c ON c.key = k.value WHERE c.status = 'done'"
+            "SELECT c.key, c.layout, c.environment FROM json_each(?) AS k JOIN _calls AS c ON c.key = k.value "
+            "WHERE c.status = 'done'"
         )
         found = self.store.connection().execute(query, (json.dumps(list(self.points)),)).fetchall()
-        declared = {layout: self.store.layout(layout).declared for layout in {layout for _, layout in found}}
-        return {key for key, layout in found if declared[layout] != self.calls[key].callee.declaration.text}
+        self.environments = {environment for _, _, environment in found}
+        declared = {layout: self.store.layout(layout).declared for layout in {layout for _, layout, _ in found}}
+        return {key for key, layout, _ in found if declared[layout] != self.calls[key].callee.declaration.text}
 
     # -- what there is to do
 
@@ -225,6 +230,8 @@ class _Work:
 
     def announce(self, callee: Callee) -> None:
         """Say, or refuse to go on, when results exist only under older code, or none could be kept."""
+        if self.environments:
+            compare(self.calls[next(iter(self.points))], self.store, self.environments)
         if self.tasks and self.store.read_only:
             raise StoreError(
                 f"the store {self.store.path} cannot be written, so {len(self.tasks)} calls of this sweep would run "
@@ -236,7 +243,7 @@ class _Work:
         if not older:
             return
         message = (
-            f"{callee.name}: {older} stored result{'s are' if older > 1 else ' is'} of older code and not used; "
+            f"{stale_words(callee, callee.version(), self.store, older)}; "
             f"{len(self.tasks)} calls will run. {callee.name}.explain() tells what changed; "
             "on_stale='ignore' goes on without this word."
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import signal
 import sys
@@ -27,6 +28,36 @@ _THREAD_VARIABLES = (
     *("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS"),
     *("VECLIB_MAXIMUM_THREADS", "NUMBA_NUM_THREADS", "NUMEXPR_NUM_THREADS"),
 )
+
+
+@lru_cache(maxsize=1)
+def _pickler() -> Callable[..., Any]:
+    """How what is sent to a worker is pickled: numpy's global random state is, there, the one of the worker.
+
+    Every distribution of SciPy holds it; a copy of it would be another argument than was given.
+    """
+    import cloudpickle
+    import numpy as np
+
+    class Pickler(cloudpickle.Pickler):  # type: ignore[misc]  # cloudpickle is not typed
+        def reducer_override(self, part: Any) -> Any:
+            if part is getattr(np.random.mtrand, "_rand", None):
+                return _global_random_state, ()
+            return super().reducer_override(part)
+
+    return Pickler
+
+
+def _dumps(value: object) -> bytes:
+    stream = io.BytesIO()
+    _pickler()(stream).dump(value)
+    return stream.getvalue()
+
+
+def _global_random_state() -> object:
+    import numpy as np
+
+    return np.random.mtrand._rand
 
 
 class Runner(Protocol):
@@ -125,7 +156,7 @@ class Pickled:
     def __init__(self, runner: Runner) -> None:
         import cloudpickle
 
-        self._dumps: Callable[[object], bytes] = cloudpickle.dumps
+        self._dumps: Callable[[object], bytes] = _dumps
         self._loads: Callable[[bytes], Answer] = cloudpickle.loads
         self._token = uuid.uuid4().hex
         self._runner = self._dumps(runner)

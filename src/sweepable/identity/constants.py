@@ -12,9 +12,10 @@ import numpy as np
 
 from sweepable.errors import UndigestibleError
 from sweepable.identity import graph, opaque, origin
+from sweepable.identity.depth import TOO_DEEP
 from sweepable.identity.graph import Node
 from sweepable.identity.holding import named_parts
-from sweepable.identity.values import TOO_DEEP, Encoder, encode_scalar
+from sweepable.identity.values import Encoder, encode_scalar
 from sweepable.identity.walk import EXPLORERS, Walk
 
 
@@ -40,6 +41,8 @@ def explore_value(walk: Walk, node: Node) -> None:
     if scalar is not None:
         _set_content(node, lambda describe: scalar, scalar)
         return
+    if not walk.is_user(type(value)):
+        walk.package(type(value).__module__)
     walk.watch.content(value, name)
     if (levels := walk.deep.get(node, 0)) and (parts := named_parts(value)):
         _explore_parts(walk, node, parts, levels - 1)

@@ -14,8 +14,10 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from sweepable.errors import UndigestibleError
+from sweepable.identity.depth import TOO_DEEP
 from sweepable.identity.holding import held, parts_of, same_parts, slots_of
 from sweepable.identity.opaque import current, streamed
+from sweepable.identity.registered import generation
 from sweepable.identity.values import Encoder, is_frozen
 
 #: Arrays up to this size are compared byte by byte; larger ones by digest.
@@ -24,7 +26,7 @@ _SMALL = 64 * 1024
 _SLOW = 1e-3
 #: Lists up to this length are compared part by part.
 _FEW = 8
-#: Paths longer than this are cut short.
+#: Paths are written in full up to this length.
 _LONG = 200
 #: So many checks make one generated statement.
 _STATEMENT = 100
@@ -143,6 +145,8 @@ class Contents:
 
     def watch(self, value: object, what: str) -> None:
         """A value's content, however deep, stays what it is. What cannot change needs no check."""
+        if self.checks.first("registered", generation, None):
+            self.checks.add(f"generation[0] == {generation[0]}", "what was said with sweepable.register_digest")
         stack = [(value, what)]
         while stack:
             part, path = stack.pop()
@@ -150,7 +154,8 @@ class Contents:
                 continue
             self._watched.add(id(part))
             self.checks.name(part)  # kept, so that its id stays its own
-            stack.extend(self._parts(part, path if len(path) < _LONG else f"{path[: _LONG // 2]}…"))
+            # The names of what is nested deep are shortened: they would be longer than all else.
+            stack.extend(self._parts(part, path if len(path) <= _LONG else f"{path[:_LONG]}..."))
 
     def _parts(self, value: Any, what: str) -> Iterable[tuple[object, str]]:
         """Check what a value holds; return what has to be watched within it."""
@@ -201,7 +206,11 @@ class Contents:
             self.checks.add(f"len({name}) == 1 and {name}[{keys[0]!r}] is {self.checks.name(values[0])}", what)
             return
         same_keys = f"all(map(is_, {name}, {self.checks.name(keys)}))"
-        same_values = f"all(map(is_, {name}.values(), {self.checks.name(values)}))"
+        if len(keys) <= _FEW and all(type(key) is str for key in keys):
+            each = [f"{name}[{key!r}] is {self.checks.name(part)}" for key, part in value.items()]
+            same_values = " and ".join(each) or "True"
+        else:
+            same_values = f"all(map(is_, {name}.values(), {self.checks.name(values)}))"
         self.checks.add(f"len({name}) == {len(keys)} and {same_keys} and {same_values}", what)
 
     def _set(self, value: set[Any], what: str) -> Iterable[tuple[object, str]]:
@@ -252,8 +261,9 @@ class Contents:
         started = perf_counter()
         try:
             before, kept = _fingerprint(value)
-        except UndigestibleError:
-            return self._apart(value, what)
+        except UndigestibleError as error:
+            # What is nested too deep does not count, so what it holds need not be watched.
+            return [] if error.reason == TOO_DEEP else self._apart(value, what)
         if (seconds := perf_counter() - started) > _SLOW:
             self.slow.append((what, seconds))
 
@@ -319,7 +329,8 @@ class Watch:
         if type(cls) is not type:
             self.checks.add(f"type({self.checks.name(cls)}) is {self.checks.name(type(cls))}", what)
         for key, value in mapping.items():
-            self.checks.add(f"{name}[{key!r}] is {self.checks.name(value)}", f"{what}.{key}")
+            if key not in _OF_EVERY_CLASS:
+                self.checks.add(f"{name}[{key!r}] is {self.checks.name(value)}", f"{what}.{key}")
 
     def attribute(self, obj: object, name: str, expected: object, what: str) -> None:
         """An attribute is this very object."""
@@ -367,6 +378,8 @@ _LEAVES = frozenset(
     | {functools.partial, functools.partialmethod, staticmethod, classmethod, property, functools.cached_property}
     | {type(functools.lru_cache(len)), functools.singledispatchmethod}
 )
+#: Entries of classes that Python makes, and that never count.
+_OF_EVERY_CLASS = frozenset({"__module__", "__dict__", "__weakref__"})
 _OURS = ("__sweepable_cached__", "__sweepable_upstream__", "__sweepable_key__")
 
 
@@ -405,4 +418,5 @@ _HELPERS: dict[str, Any] = {
     "len": len, "all": all, "map": map, "is_": is_, "set": set, "id": id, "type": type, "repr": repr, "held": held,
     "is_empty": _is_empty, "current": current, "streamed": streamed,
     "same_parts": same_parts,
+    "generation": generation,
 }  # fmt: skip

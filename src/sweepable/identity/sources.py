@@ -67,6 +67,7 @@ class Text:
         self._scopes: dict[int, list[_Scope]] = {}
         self._lines: list[str] | None = None
         self._imports: list[str] | None = None
+        self._bound: dict[str, int] = {}
 
     def lines(self) -> list[str]:
         """The lines of the text, as Python counts them."""
@@ -139,9 +140,12 @@ class Text:
 
     def line_of(self, name: str) -> int:
         """The line that last binds a module-level name; 0 for none."""
-        binding = re.compile(rf"(?:class\s+{re.escape(name)}\b|{re.escape(name)}\s*(?::[^=]*|[^\w\s=(.\[:]*)=(?!=))")
-        lines = self.lines()
-        return next((at for at in range(len(lines), 0, -1) if binding.match(lines[at - 1])), 0)
+        if name not in self._bound:
+            word = re.escape(name)
+            binding = rf"^(?:class[ \t]+{word}\b|{word}[ \t]*(?::[^=\n]*|[^\w\s=(.\[:]*)=(?!=))"
+            places = [found.start() for found in re.finditer(binding, self.text, re.MULTILINE)]
+            self._bound[name] = self.text.count("\n", 0, places[-1]) + 1 if places else 0
+        return self._bound[name]
 
     def _codes(self, flags: int, *, apart: bool = False) -> dict[str, list[CodeType]]:
         """The code objects by name; of each statement compiled by itself, as IPython does, if `apart`.

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple, cast
 
 from blake3 import blake3
@@ -17,6 +17,7 @@ from sweepable.model import (
     LONGEST_SOURCE,
     PIN,
     CodeVersion,
+    Environment,
     FunctionFacts,
     Layout,
     NewCall,
@@ -170,7 +171,7 @@ def put(
         prepared.error,
     )
     was_known = call_id is not None
-    environment = interned.once(("environment", *new.environment.items()), _environment_id, c, new.environment)
+    environment = interned.once(("environment", new.environment.text), _environment_id, c, new.environment)
     content = _content(c, new, layout, prepared, upstream)
     further = (new.started, new.seconds, environment, *content, new.taken_from, new.migration)
     call_id = _write_call(c, call_id, found, (*values, *further, check_digest(*values)))
@@ -220,8 +221,10 @@ def _write_call(c: sqlite3.Connection, call_id: int | None, found: int | None, v
     return cast("int", c.execute(_INSERT, (*values, call_id)).lastrowid)
 
 
-def _environment_id(c: sqlite3.Connection, environment: Mapping[str, str]) -> int:
-    return _intern(c, "_environments", json.dumps(dict(environment), sort_keys=True))
+def _environment_id(c: sqlite3.Connection, environment: Environment) -> int:
+    for diff in environment.diffs:
+        _intern(c, "_environments", diff)
+    return _intern(c, "_environments", environment.text)
 
 
 def _former_id(c: sqlite3.Connection, key: str) -> int | None:

@@ -7,7 +7,7 @@ import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
-from sweepable.model import CodeVersion, Content, FunctionFacts, NewCall, StoredCall, UpstreamCall
+from sweepable.model import CodeVersion, Content, Environment, FunctionFacts, NewCall, StoredCall, UpstreamCall
 from sweepable.store import migrations
 from sweepable.store.index import Prepared, find, function_id, put, version_id
 from sweepable.store.interned import Interned
@@ -67,7 +67,7 @@ def take_over(
     new = new._replace(
         started=origin.started,
         seconds=origin.seconds,
-        environment=json.loads(text),
+        environment=Environment(text),
         upstream=tuple(dict.fromkeys((*new.upstream, *nested))),
         taken_from=origin.id,
     )
