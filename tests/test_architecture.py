@@ -20,7 +20,7 @@ PACKAGE = ROOT / "src" / "sweepable"
 #: From the ground up; an import goes to a lower line, or stays within its own package.
 LAYERS = (
     ("model", "errors"),
-    ("outputs", "names", "environment", "imported", "notices", "cacheable", "rendering", "spaces"),
+    ("outputs", "names", "environment", "imported", "notices", "cacheable", "reloading", "rendering", "spaces"),
     ("identity",),
     ("store",),
     ("lineage", "changes", "contrast", "info"),

@@ -83,22 +83,35 @@ class Callee:
         self.is_async = is_async(function)
         self.name: str = options.name or name_of(function)
         self.identifier = self.name.rpartition(".")[2]
-        self.binder = Binder(function, dict(options.upstream))
-        self.parameters = self.binder.parameters
-        self.facts = FunctionFacts(self.name, home or home_of(function), self.parameters)
-        self.upstreams = self._find_upstreams()
-        self.dependencies = self._find_dependencies()
-        ignored = _known(self, "ignore", options.ignore)
-        #: Places (in what the binder returns) and names of the parameters that are part of the key.
-        self.counted = [(i, name) for i, name in enumerate(self.parameters) if name not in ignored]
-        self.keys = KeyMaker(self.name, [name for _, name in self.counted])
-        self.code = self._find_code()
-        self.said = _said(self, self.code)
+        self._home = home or home_of(function)
+        self.code = CodeIdentity(
+            function,
+            track=options.track,
+            ignore_globals=options.ignore_globals,
+            packages=options.packages,
+            environment=options.environment,
+            name=self.name,
+            resigned=self._sign,
+        )
+        self._sign()
         #: The stores and environments whose results have been looked at.
         self.met: set[tuple[object, int]] = set()
         self.pin = _pin(self)
         self._front: Any = None
         register(self)
+
+    def _sign(self) -> None:
+        """Take the parameters and defaults as they are now: autoreload, for one, changes those of living functions."""
+        self.binder = Binder(self.function, dict(self.options.upstream))
+        self.parameters = self.binder.parameters
+        self.facts = FunctionFacts(self.name, self._home, self.parameters)
+        self.upstreams = self._find_upstreams()
+        self.dependencies = self._find_dependencies()
+        ignored = _known(self, "ignore", self.options.ignore)
+        #: Places (in what the binder returns) and names of the parameters that are part of the key.
+        self.counted = [(i, name) for i, name in enumerate(self.parameters) if name not in ignored]
+        self.keys = KeyMaker(self.name, [name for _, name in self.counted])
+        self.said = _said(self, self.code)
 
     def _find_upstreams(self) -> dict[str, Upstream]:
         found = {name: as_upstream(default) for name, default in self.binder.defaults.items()}
@@ -143,17 +156,6 @@ class Callee:
                 f"{self.name}: depends_on maps {unknown_names[0]!r}, which is no parameter; "
                 f"{upstream.name} has {', '.join(upstream.parameters)}; {self.name} has {', '.join(self.parameters)}"
             )
-
-    def _find_code(self) -> CodeIdentity:
-        options = self.options
-        return CodeIdentity(
-            self.function,
-            track=options.track,
-            ignore_globals=options.ignore_globals,
-            packages=options.packages,
-            environment=options.environment,
-            name=self.name,
-        )
 
     # -- identity
 

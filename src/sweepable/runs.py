@@ -110,6 +110,8 @@ class Run:
         self.frame = Frame(store)
         self.started = 0.0
         self.seconds = 0.0
+        self._changes = 0
+        self._unfilled: bytes | None = None
         #: The call's keys by content, once its upstream calls are there.
         self.content_keys: ContentKeys | None = None
         self._doubt: str | None = None
@@ -133,7 +135,11 @@ class Run:
     def running(self) -> Iterator[None]:
         """The time in which the user's function runs; what it raises is recorded and goes on unchanged."""
         announce(self.call, self.store)
-        self.call.version = self.call.callee.complete(self.call.version)
+        callee = self.call.callee
+        self.call.version = callee.complete(self.call.version)
+        is_current = callee.version().digest == self.call.version.digest
+        self._changes = callee.code.changes if is_current else -1
+        self._unfilled = callee.code.unfilled() if is_current else None
         # Before, and not when it is stored: sources are often edited while a run takes its time.
         self._environment = None if self.store.read_only else environment_of(self.call)
         self.started, begun = time.time(), time.perf_counter()
@@ -195,8 +201,11 @@ class Run:
         callee, before = self.call.callee, self.call.version
         sentence = callee.changed_since_version()
         now = callee.version()
-        # Another object of the same content is no change; a run inside this one may have looked before us.
-        if now is before or now.digest == before.digest:
+        # Another object of the same content is no change; a run inside this one may have looked before us, and what
+        # another thread has changed it may have changed back.
+        if now.digest == before.digest and callee.code.changes == self._changes:
+            return None
+        if self._unfilled is not None and callee.code.unfilled() == self._unfilled:
             return None
         sentence = sentence or f"something that {self._name} depends on changed while it ran"
         return f"{sentence} (if it does not change the result, leave it out with ignore_globals=[...])"

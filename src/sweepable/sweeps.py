@@ -296,7 +296,8 @@ class _Work:
             self.refused.add(reason)
             warn(
                 f"a worker refused to run what it was asked to: {reason}. The points concerned stay pending. Set such "
-                "values where workers see them too (in the module's file, or as an argument), or run with n_jobs=1.",
+                "values where workers see them too (in the module's file, or as an argument), give an executor= that "
+                "is no older than the code, or run with n_jobs=1.",
                 StaleResults,
             )
 
