@@ -36,7 +36,7 @@ from sweepable.errors import (
     WorkerRefused,
 )
 from sweepable.function import CachedFunction
-from sweepable.making import cache, find, wrap
+from sweepable.making import audit, cache, find, wrap
 from sweepable.outputs import Output
 from sweepable.query import Query
 from sweepable.record import Record
@@ -80,6 +80,7 @@ __all__ = [
     "UpstreamFailed",
     "UpstreamMismatch",
     "WorkerRefused",
+    "audit",
     "axis",
     "cache",
     "find",

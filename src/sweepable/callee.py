@@ -56,6 +56,7 @@ class Options(NamedTuple):
     track: tuple[Any, ...] = ()
     ignore_globals: tuple[str, ...] = ()
     packages: tuple[str, ...] = ()
+    audit: bool = True
 
 
 class Callee:

@@ -137,6 +137,8 @@ class NewCall(NamedTuple):
     failure: Failure | None = None
     upstream: tuple[UpstreamCall, ...] = ()
     environment: Mapping[str, str] = {}
+    #: What the audit of the version found, as it is stored; empty where none took place.
+    audit: str = ""
 
 
 class StoredCall(NamedTuple):

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextvars import ContextVar
 from typing import Any, NamedTuple
 
+from sweepable import audited
 from sweepable.call import Call
 from sweepable.callee import Callee
 from sweepable.environment import environment
@@ -95,6 +96,7 @@ class Run:
         self.started = 0.0
         self.seconds = 0.0
         self._doubt: str | None = None
+        self._audit: audited.Audit
 
     def doubt(self, record: Record, *, given: bool) -> None:
         """Note that the run depends on a result that is not certainly that of its key.
@@ -115,21 +117,26 @@ class Run:
         """The time in which the user's function runs; what it raises is recorded and goes on unchanged."""
         announce(self.call, self.store)
         self.call.version = self.call.callee.complete(self.call.version)
+        self._audit = audited.begin(self.call, self.store)
         self.started, begun = time.time(), time.perf_counter()
         try:
-            with within(self.frame):
+            with within(self.frame), self._audit.watching():
                 yield
-        except Exception as error:
+        except BaseException as error:
             self.seconds = time.perf_counter() - begun
-            self._keep_failure(error)
+            self._audit.give_up()
+            if isinstance(error, Exception):
+                self._keep_failure(error)
             raise
         self.seconds = time.perf_counter() - begun
 
     def finish(self, value: Any) -> Obtained:
         """Store what the function returned; hand it on whether or not that works."""
         changed = self._changed()
+        self._audit.conclude(value, changed or "")
         outputs, wrong = self.call.callee.declaration.take_apart(value)
         stored = self._keep("tainted" if changed else "done", outputs)
+        self._audit.settle()
         self._warn_of_dependencies()
         if changed:
             self._warn_tainted(changed)
@@ -166,7 +173,7 @@ class Run:
         given = {found.place for found in call.inputs}
         for (index, name), before in zip(call.callee.counted, call.encoded, strict=True):
             value = call.bound[index]
-            if index not in given and not is_frozen(value) and not _is_still(value, name, before):
+            if index not in given and not is_frozen(value) and not is_still(value, name, before):
                 return f"{self._name} changed its argument {name} while it ran"
         return None
 
@@ -203,7 +210,8 @@ class Run:
 
     def _new_call(self, status: Status, outputs: Outputs | None = None, failure: Failure | None = None) -> NewCall:
         call, upstream = self.call, self._upstream()
-        return new_call(call, status, self.started, self.seconds, outputs=outputs, failure=failure, upstream=upstream)
+        new = new_call(call, status, self.started, self.seconds, outputs=outputs, failure=failure, upstream=upstream)
+        return new._replace(environment={**new.environment, **self._audit.state}, audit=self._audit.text)
 
     def _keep_failure(self, error: Exception) -> None:
         if self.store.read_only:
@@ -237,7 +245,7 @@ class Run:
             return None
 
 
-def _is_still(value: object, name: str, before: bytes) -> bool:
+def is_still(value: object, name: str, before: bytes) -> bool:
     """Whether an argument has the content that it had, values that it keeps of its cached properties apart."""
     try:
         return Encoder(describe).encode(value, name) == before or _without_cached(value, name) == before

@@ -12,6 +12,7 @@ from sweepable.callee import Callee
 from sweepable.errors import DamagedError, SecurityWarning, TrustError
 from sweepable.model import Status, StoredCall
 from sweepable.notices import logger, warn_once
+from sweepable.outside import is_sound, stands
 from sweepable.query import fixed_at, is_open
 from sweepable.record import Record, fresh, unload
 from sweepable.runs import FRAME, Obtained, Run, mismatch, note, within
@@ -24,7 +25,7 @@ from sweepable.store.store import Store
 def lookup(call: Call, store: Store) -> StoredCall | None:
     """The stored call if it may be served."""
     row = store.fetch(call.key)
-    return row if row is not None and row.status == "done" else None
+    return row if row is not None and row.status == "done" and is_sound(store, row) else None
 
 
 def load(call: Call, store: Store, row: StoredCall) -> tuple[Any] | None:
@@ -77,7 +78,7 @@ def value_of(call: Call) -> Any:
     """What the function returns for this call: from the store, or by running it."""
     store = call.store()
     row = store.fetch(call.key)
-    if row is not None and row.status == "done":
+    if row is not None and row.status == "done" and ((row.version, row.ancestry) in store.sound or stands(store, row)):
         loaded = load(call, store, row)
         if loaded is not None:
             if FRAME.get() is not None:

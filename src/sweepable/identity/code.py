@@ -19,6 +19,7 @@ from sweepable.identity import classes, functions, origin, sources, wrappers
 from sweepable.identity.graph import Node, hashed
 from sweepable.identity.guard import Guard, Watch
 from sweepable.identity.origin import home_of, is_user_code
+from sweepable.identity.reached import codes_in, named_by
 from sweepable.identity.values import Encoder
 from sweepable.identity.walk import Mode, Options, Walk
 from sweepable.model import CodeNode, CodeVersion
@@ -112,6 +113,23 @@ class CodeIdentity:
             return None
         what = _difference(before, after) or broken
         return f"{self.name} depends on {what}, which changed while it ran"
+
+    def values(self) -> tuple[object, ...]:
+        """What the version was made of: code, functions and values, as the last walk met them."""
+        return tuple(self._guard.objects()) if self._guard is not None else ()
+
+    def codes(self) -> set[types.CodeType]:
+        """The code objects of all functions of the version, and those nested in them."""
+        return codes_in([self.function, *self.values()])
+
+    def ignored_codes(self) -> set[types.CodeType]:
+        """The code objects of what was said not to count."""
+        plain = origin.underlying(self.function)
+        functions = [part for part in (plain, *self.values()) if isinstance(part, types.FunctionType)]
+        found: set[types.CodeType] = set()
+        for value in named_by(functions, self.options.ignored):
+            found |= codes_within(value)
+        return found
 
     def adopt(self, version: CodeVersion) -> str | None:
         """Take over the version that another process found, if the code here is the same.
@@ -357,6 +375,23 @@ def _describe_anew(value: object, path: str) -> bytes:
             _described.pop(next(iter(_described)), None)
         _described[mark] = _Described(reference, digest, walk.watch.guard())
     return digest
+
+
+def codes_within(value: object) -> set[types.CodeType]:
+    """The code objects of all functions that are met within a value, and of what they reach."""
+    found: set[types.CodeType] = set()
+
+    def meet(value: object, path: str) -> bytes:
+        watch = Watch(None, _is_plain)
+        _walk(value, Options(), watch, bound=False)
+        found.update(codes_in([value, *watch.checks.names.values()]))
+        return b""
+
+    try:
+        Encoder(meet).encode(value, "value")
+    except UndigestibleError:  # of what cannot be digested, at least what its class does
+        meet(type(value), "value")
+    return found
 
 
 def _held_and_dropped(walk: Walk) -> Node | None:

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple, cast
 
 from blake3 import blake3
 
+from sweepable.findings import OUTSIDE, merged
 from sweepable.model import CodeVersion, FunctionFacts, Layout, NewCall, Status, StoredCall, UpstreamCall
 from sweepable.store import function_tables, schema
 from sweepable.store.cells import Cell
@@ -149,7 +150,7 @@ def put(
         new.key,
         function,
         interned.once(("version", *at), _version_id, c, function, new.version),
-        _ancestry_id(c, [id for id, _, _ in upstream.values()], interned),
+        _ancestry_id(c, [row[0] for row in upstream.values()], interned),
         new.status,
         interned.once(new.outputs.layout, _layout_id, c, new.outputs.layout) if new.outputs else 0,
         prepared.arguments,
@@ -157,7 +158,10 @@ def put(
         prepared.error,
     )
     was_known = call_id is not None
-    environment = interned.once(("environment", *new.environment.items()), _environment_id, c, new.environment)
+    if new.audit:
+        write_audit(c, values[2], new.audit)
+    facts = _with_inherited(c, new.environment, {row[3] for row in upstream.values()}, interned)
+    environment = interned.once(("environment", *facts.items()), _environment_id, c, facts)
     call_id = _write_call(c, call_id, found, (*values, new.started, new.seconds, environment), check_digest(*values))
     if was_known:
         c.execute("DELETE FROM _lineage WHERE downstream = ?", (call_id,))
@@ -201,6 +205,32 @@ def _write_call(c: sqlite3.Connection, call_id: int | None, found: int | None, v
 
 def _environment_id(c: sqlite3.Connection, environment: Mapping[str, str]) -> int:
     return _intern(c, "_environments", json.dumps(dict(environment), sort_keys=True))
+
+
+def _with_inherited(
+    c: sqlite3.Connection, own: Mapping[str, str], upstream: Iterable[int], interned: Interned
+) -> Mapping[str, str]:
+    """The environment of a call; functions beside the versions that ran for upstream calls count for it, too."""
+    texts = [text for id in upstream if (text := interned.once(("outside", id), _outside, c, id))]
+    if not texts:
+        return own
+    found: dict[str, str] = {}
+    for text in (own.get(OUTSIDE, "{}"), *texts):
+        for label, digest in json.loads(text).items():
+            # What came of two states at once is not what one would get of either.
+            found[label] = digest if found.get(label, digest) == digest else "several"
+    return {**own, OUTSIDE: json.dumps(found, sort_keys=True)}
+
+
+def _outside(c: sqlite3.Connection, environment: int) -> str:
+    row = c.execute("SELECT text FROM _environments WHERE id = ?", (environment,)).fetchone()
+    return str(json.loads(row[0]).get(OUTSIDE, "")) if row is not None else ""
+
+
+def write_audit(c: sqlite3.Connection, version: int, text: str) -> None:
+    """Add what an audit found to what is known of a version."""
+    (before,) = c.execute("SELECT audit FROM _versions WHERE id = ?", (version,)).fetchone()
+    c.execute("UPDATE _versions SET audit = ? WHERE id = ?", (_storable(merged(before, text)), version))
 
 
 def _former_id(c: sqlite3.Connection, key: str) -> int | None:
@@ -305,13 +335,13 @@ def _intern(c: sqlite3.Connection, table: str, text: str, column: str = "text") 
 # -- lineage
 
 
-_Upstream = dict[str, tuple[int, int, str]]
+_Upstream = dict[str, tuple[int, int, str, int]]
 
 
 def _upstream_rows(c: sqlite3.Connection, upstream: tuple[UpstreamCall, ...]) -> _Upstream:
     """Id, function and key of each upstream call that is in this store; one in another store has no row here."""
     rows = (
-        c.execute("SELECT id, function, key FROM _calls WHERE key = ?", (key,)).fetchone()
+        c.execute("SELECT id, function, key, environment FROM _calls WHERE key = ?", (key,)).fetchone()
         for key in dict.fromkeys(call.key for call in upstream)
     )
     return {row[2]: row for row in rows if row is not None}
@@ -322,7 +352,7 @@ def _write_lineage(
 ) -> None:
     for key, role, name in upstream:
         if key in rows:
-            found, upstream_function, _ = rows[key]
+            found, upstream_function, *_ = rows[key]
             c.execute("INSERT OR IGNORE INTO _lineage VALUES (?, ?, ?, ?)", (call_id, found, role, name))
             c.execute("INSERT OR IGNORE INTO _routes VALUES (?, ?, ?, ?)", (function, role, name, upstream_function))
 

@@ -6,9 +6,10 @@ import json
 import sqlite3
 import warnings
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from sweepable.errors import DamagedData, DamagedError, StoreError, TrustError
+from sweepable.findings import OUTSIDE
 from sweepable.model import Argument, Failure, Layout, Status, StoredCall
 from sweepable.store import codecs, files, index, results, schema
 from sweepable.store.blobs import CHECKED, Blobs
@@ -18,6 +19,17 @@ from sweepable.store.connections import Connections
 from sweepable.store.files import Stamp
 
 _KEYS_AT_ONCE = 10_000
+
+
+class Standing(NamedTuple):
+    """How one of many calls is stored; its row is not checked."""
+
+    key: str
+    id: int
+    status: Status
+    version: int
+    ancestry: int
+    environment: int
 
 
 class Reading(Catalogue):
@@ -46,6 +58,23 @@ class Reading(Catalogue):
         self._layouts: dict[int, Layout] = {0: Layout("value", ())}
         self._stamps: dict[tuple[str, str], Stamp] = {}
         self._ours: bool | None = None
+        self._states: dict[int, dict[str, str]] = {}
+        self.look_again()
+
+    def look_again(self) -> None:
+        """Forget which versions have no functions beside their own: an audit has found some."""
+        #: Pairs of version and ancestry whose calls were made by code of versions alone.
+        self.sound: set[tuple[int, int]] = set()
+        #: For such pairs, the functions that ran beside, by label, with their digests.
+        self.outside: dict[tuple[int, int], dict[str, str]] = {}
+
+    def state(self, environment: int) -> dict[str, str]:
+        """The functions beside those of versions, as they were when a call of this environment ran."""
+        found = self._states.get(environment)
+        if found is None:
+            text = self.environment(environment).get(OUTSIDE) if environment else None
+            found = self._states[environment] = json.loads(text) if text else {}
+        return found
 
     @property
     def read_only(self) -> bool:
@@ -103,13 +132,16 @@ class Reading(Catalogue):
             warnings.warn(text, DamagedData, stacklevel=4)
         return call
 
-    def statuses(self, keys: Sequence[str]) -> dict[str, tuple[int, Status]]:
-        """Id and status of those of many keys that are stored; their rows are not checked."""
-        query = "SELECT c.key, c.id, c.status FROM json_each(?) AS k JOIN _calls AS c ON c.key = k.value"
-        found: dict[str, tuple[int, Status]] = {}
+    def statuses(self, keys: Sequence[str]) -> dict[str, Standing]:
+        """How those of many keys that are stored are; their rows are not checked."""
+        query = (
+            "SELECT c.key, c.id, c.status, c.version, c.ancestry, c.environment "
+            "FROM json_each(?) AS k JOIN _calls AS c ON c.key = k.value"
+        )
+        found: dict[str, Standing] = {}
         for start in range(0, len(keys), _KEYS_AT_ONCE):
             text = json.dumps(list(keys[start : start + _KEYS_AT_ONCE]))
-            found |= {key: (id, status) for key, id, status in self._rows(query, text)}
+            found |= {row[0]: Standing(*row) for row in self._rows(query, text)}
         return found
 
     def layout(self, id: int) -> Layout:

@@ -108,6 +108,10 @@ class Store(Reading):
             for blob in {(blob.digest, blob.extension): blob for blob in pending}.values()
         ]
 
+    def supersede(self, key: str) -> None:
+        """Let the next call of this key that is done replace the one that is stored."""
+        self._unusable.add(key)
+
     def relayout(self, call: StoredCall, outputs: Outputs) -> StoredCall:
         """The same call and value under other output names: its declaration has changed."""
         pending: list[preparing.Pending] = []
@@ -116,6 +120,11 @@ class Store(Reading):
         prepared = index.Prepared(call.arguments, result, None, *preparing.output_cells(outputs), blobs)
         with self._published(pending, prepared), self._connections.writing() as c:
             return index.relayout(c, call, outputs.layout, prepared) or call
+
+    def write_audit(self, version: int, text: str) -> None:
+        """Add what an audit found to what is known of a version."""
+        with self._connections.writing() as c:
+            index.write_audit(c, version, text)
 
     # -- single flight
 

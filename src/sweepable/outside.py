@@ -1,0 +1,172 @@
+"""Functions that ran and are no part of the version: found by an audit, kept with the version, looked at on hits."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from types import CodeType, FunctionType
+from typing import Any, Protocol
+
+from sweepable.errors import SweepableError, UntrackedCode
+from sweepable.findings import OUTSIDE, Outside, found_in
+from sweepable.identity import origin
+from sweepable.identity.code import describe
+from sweepable.notices import warn_once
+from sweepable.store.store import Store
+
+#: Stands for code that is not to be had any more: no digest is equal to it.
+_GONE = "gone"
+
+
+class Placed(Protocol):
+    """A stored call, as far as is needed to tell whether it may be served."""
+
+    @property
+    def key(self) -> str: ...
+    @property
+    def version(self) -> int: ...
+    @property
+    def ancestry(self) -> int: ...
+    @property
+    def environment(self) -> int: ...
+
+
+def is_sound(store: Store, call: Placed) -> bool:
+    """Whether all code that ran for a call is that of its version, or has not changed since."""
+    return (call.version, call.ancestry) in store.sound or stands(store, call)
+
+
+def stands(store: Store, call: Placed) -> bool:
+    """Whether the functions that ran for a stored call, and are in no version, are what they were.
+
+    Nearly always there are none: the answer is then kept in ``store.sound``, where the hit path looks first.
+    """
+    at = call.version, call.ancestry
+    listed = store.outside.get(at)
+    if listed is None:
+        listed = store.outside[at] = _listed(store, *at)
+    if not listed:
+        store.sound.add(at)
+        return True
+    before = {**listed, **store.state(call.environment)}
+    changed = [label for label, digest in before.items() if digest != digest_of(label)]
+    if not changed:
+        return True
+    _tell(store, call, changed)
+    store.supersede(call.key)
+    return False
+
+
+def _listed(store: Store, version: int, ancestry: int) -> dict[str, str]:
+    """The functions kept with a version and with those of all that is upstream, as they were when they were found."""
+    found: dict[str, str] = {}
+    for text in store.audits((version, *store.ancestors(ancestry))):
+        audit = found_in(text)
+        for part in audit.functions if audit is not None else ():
+            found.setdefault(part.label, part.digest)
+    return found
+
+
+def _tell(store: Store, call: Placed, changed: list[str]) -> None:
+    name = store.function_name(call.version)
+    spoken = ", ".join(map(_spoken, changed[:3])) + (", ..." if changed[3:] else "")
+    warn_once(
+        (stands, name, *changed),
+        f"{name}: {spoken}: it ran for stored results, which are not used any more; such calls run again. It is reached "
+        "in a way that cannot be followed. Refer to it by name, or give it as an argument, and it is part of the code's "
+        "version.",
+        UntrackedCode,
+    )
+
+
+def _spoken(label: str) -> str:
+    module, _, function = label.partition(":")
+    if function.startswith("?"):
+        return f"a function without a name of its own ({function[1:]}) cannot be looked at again"
+    return f"{function} of {module} {'cannot be found any more' if digest_of(label) == _GONE else 'has changed'}"
+
+
+def digest_of(label: str) -> str:
+    """The digest of a function as it is now, with all that it reaches."""
+    module, _, name = label.partition(":")
+    value = _value(module, name)
+    if value is None:
+        return _GONE
+    try:
+        return describe(value, f"{module}.{name}").hex()
+    except SweepableError:
+        return _GONE
+
+
+def _value(module: str, name: str) -> Any:
+    loaded = sys.modules.get(module)
+    if loaded is None:
+        try:
+            loaded = importlib.import_module(module)
+        except Exception:  # a module of the user's: it may raise anything
+            return None
+    return vars(loaded).get(name)
+
+
+def state_of(functions: tuple[Outside, ...]) -> dict[str, str]:
+    """What is recorded with a call of a version that has such functions: what they are now."""
+    return {OUTSIDE: json.dumps({part.label: digest_of(part.label) for part in functions})} if functions else {}
+
+
+# -- finding them
+
+
+def outsiders(
+    ran: Mapping[CodeType, str], known: set[CodeType], otherwise: Callable[[], set[CodeType]]
+) -> tuple[Outside, ...]:
+    """The functions that ran and are reached neither by the version nor by what the call was given.
+
+    Parameters
+    ----------
+    ran : mapping of code to str
+        What ran, with the names of the modules.
+    known : set of code
+        What is part of the version.
+    otherwise : callable
+        Finds what is part of the key otherwise; asked only if anything is left.
+    """
+    if not ran:
+        return ()
+    reached = otherwise()
+    found: dict[str, Outside] = {}
+    for code, module in ran.items():
+        if code not in reached:
+            for part in _named(code, module, known | set(ran) | reached):
+                found.setdefault(part.label, part)
+    return tuple(found.values())
+
+
+def _named(code: CodeType, module: str, seen: set[CodeType]) -> Iterator[Outside]:
+    where = f"{code.co_filename}:{code.co_firstlineno}"
+    names = list(_names(code, module, seen))
+    for name in names or [""]:
+        part = Outside(module, name, where, "")
+        yield part._replace(digest=digest_of(part.label) if name else _GONE)
+
+
+def _names(code: CodeType, module: str, seen: set[CodeType]) -> Iterator[str]:
+    """The names in its module of what a code object is part of."""
+    namespace = vars(sys.modules[module]) if module in sys.modules else {}
+    direct = [name for name, value in list(namespace.items()) if callable(value) and _code(value) is code]
+    if direct:
+        yield from direct
+        return
+    top = code.co_qualname.partition(".")[0]
+    owner = namespace.get(top)
+    if isinstance(owner, type):
+        yield top
+    elif _code(owner) in seen and "<locals>" in code.co_qualname:
+        # It was made by a function that ran as well: what it holds came of that run.
+        yield top
+
+
+def _code(value: object) -> CodeType | None:
+    function = origin.underlying(value) if callable(value) else None
+    return function.__code__ if isinstance(function, FunctionType) else None
