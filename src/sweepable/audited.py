@@ -151,17 +151,18 @@ def new_watch(callee: Callee, *, tracing: bool = False) -> Watch:
     """Someone to watch a run of a function."""
     from sweepable.auditing import Watch
 
-    _load_what_it_imports(callee.code.codes())
+    codes = callee.code.codes()
+    _load_what_it_imports(codes)
     pinned = callee.options.version is not None
-    return Watch(callee.code.codes(), functions=not pinned, tracing=tracing)
+    return Watch(codes, functions=not pinned, tracing=tracing)
 
 
-def _load_what_it_imports(codes: set[CodeType]) -> None:
+def _load_what_it_imports(codes: dict[int, CodeType]) -> None:
     """Modules that a run will import, if they have to be there before to be watched."""
     for module in ("subprocess", "socket", "numpy.random"):
         top, _, name = module.rpartition(".")
         needed = module not in sys.modules and (not top or top in sys.modules)
-        if needed and any(name in code.co_names for code in codes):
+        if needed and any(name in code.co_names for code in codes.values()):
             with contextlib.suppress(ImportError):
                 importlib.import_module(module)
 
@@ -174,9 +175,7 @@ def found_by(watch: Watch, call: Call, store: Store, value: object, changed: str
     moved = watch.moved()
     given = set(_paths((*call.bound, *_globals_of(call.callee)))) if watch.reads else set()
     returned = set(_paths((value,))) if watch.writes else set()
-    functions = ()
-    if watch.ran:
-        functions = outsiders(watch.ran, watch.known, lambda: _reached_otherwise(call))  # type: ignore[assignment]
+    functions = outsiders(watch.ran, watch.known, lambda: _reached_otherwise(call))
     return Found(
         reads=kept([path for path in watch.reads if _is_input(path, watch, store) and path not in given]),
         writes=kept([path for path in watch.writes if _is_output(path, store) and path not in returned]),
@@ -244,11 +243,12 @@ def _paths(values: tuple[object, ...], depth: int = 4) -> Iterator[str]:
 
 def _seeds(watch: Watch) -> bool:
     """Whether the code speaks of seeds anywhere: then it may well seed what it draws from."""
-    names = {name.lower() for code in (*watch.known, *watch.ran) for name in code.co_names}
+    codes = [*watch.known.values(), *(code for code, _ in watch.ran.values())]
+    names = {name.lower() for code in codes for name in code.co_names}
     return any("seed" in name or name in ("setstate", "set_state", "set_rng_state") for name in names)
 
 
-def _reached_otherwise(call: Call) -> set[CodeType]:
+def _reached_otherwise(call: Call) -> dict[int, CodeType]:
     """The code that counts in the key beside the version's own, or was said not to count."""
     inputs = {found.place for found in call.inputs}
     found = call.callee.code.ignored_codes()

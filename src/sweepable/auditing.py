@@ -27,6 +27,8 @@ from sweepable.notices import logger
 
 #: Whether the interpreter can tell at next to no cost which functions run.
 CAN_TELL = hasattr(sys, "monitoring")
+#: So often it may start before the interpreter is asked to tell of it no more.
+_PATIENCE = 100
 _WRITING, _FRESH = frozenset("wxa+"), frozenset("wx")
 _OPTIMIZED = 0x1  # of a function, not of a module's or class's body
 #: What runs below these is not called by the function: a module being imported, a handler of a logger.
@@ -42,15 +44,15 @@ class Watch:
 
     Parameters
     ----------
-    known : set of code objects
-        Those of the version's functions, whose running is nothing new.
+    known : dict of int to code object
+        By id, those of the version's functions, whose running is nothing new.
     functions : bool
         Whether to note which functions run.
     tracing : bool, default False
         Note them where the interpreter cannot tell at no cost, too.
     """
 
-    def __init__(self, known: set[CodeType], *, functions: bool, tracing: bool = False) -> None:
+    def __init__(self, known: dict[int, CodeType], *, functions: bool, tracing: bool = False) -> None:
         self.known = known
         self.monitored = functions and CAN_TELL and _monitor.is_free()
         self.traced = functions and tracing and not self.monitored
@@ -61,9 +63,11 @@ class Watch:
         self.writes: dict[str, None] = {}
         self.programs: dict[str, None] = {}
         self.connections: dict[str, None] = {}
-        #: The user's code that ran and is not known, with the name of its module.
-        self.ran: dict[CodeType, str] = {}
+        #: The user's code that ran and is not known, by id, with the name of its module.
+        self.ran: dict[int, tuple[CodeType, str]] = {}
         self.states = random_states()
+        #: Those of others, which wait while functions are traced.
+        self.profilers: tuple[Any, Any] = (None, None)
 
     @property
     def saw_functions(self) -> bool:
@@ -89,9 +93,12 @@ class Watch:
 
     def started(self, code: CodeType, frame: FrameType | None) -> None:
         """Note that a function runs."""
-        if code in self.known or code in self.ran or frame is None or _is_apart(frame.f_back):
-            return
-        self.ran[code] = str(frame.f_globals.get("__name__", ""))
+        if not self.knows(code) and frame is not None and not _is_apart(frame.f_back):
+            self.ran[id(code)] = code, str(frame.f_globals.get("__name__", ""))
+
+    def knows(self, code: CodeType) -> bool:
+        """Whether it is nothing new that a function runs; told by identity: equal code may be of two files."""
+        return id(code) in self.known or id(code) in self.ran
 
 
 #: Stands where nobody is to see what runs.
@@ -99,6 +106,8 @@ _NOBODY: Any = object()
 #: Who watches what runs in this context.
 WATCHED: ContextVar[Any] = ContextVar("sweepable_watched", default=None)
 _active: list[Watch] = []
+#: How often code has started that is not known, outside of what is watched as well, by id.
+_elsewhere: dict[int, int] = {}
 _changing = threading.RLock()
 
 
@@ -123,19 +132,22 @@ def watching(watch: Watch | None) -> Iterator[None]:
 def _begin(watch: Watch) -> None:
     with _changing:
         if not _active:
+            _elsewhere.clear()
             _seams.put_in()
         _active.append(watch)
         if watch.monitored:
             watch.monitored = _monitor.begin()
     if watch.traced:
+        watch.profilers = sys.getprofile(), threading.getprofile()
         threading.setprofile(_profiled)
         sys.setprofile(_profiled)
 
 
 def _end(watch: Watch) -> None:
     if watch.traced:
-        sys.setprofile(None)
-        threading.setprofile(None)
+        own, threads = watch.profilers
+        sys.setprofile(own)
+        threading.setprofile(threads)
     with _changing:
         _active.remove(watch)
         if watch.monitored and not any(other.monitored for other in _active):
@@ -174,14 +186,6 @@ def _note_open(watch: Watch, file: Any, mode: str = "r", *_: Any, **__: Any) -> 
     caller = sys._getframe(2)
     if not _is_ours(caller) and not _is_apart(caller):
         watch.opened(file, mode)
-
-
-def _note_os_open(watch: Watch, path: Any, flags: int, *_: Any, **__: Any) -> None:
-    caller = sys._getframe(2)
-    if not _is_ours(caller) and not _is_apart(caller):
-        kind = flags & (os.O_RDONLY | os.O_WRONLY | os.O_RDWR)
-        fresh = flags & (os.O_TRUNC | os.O_EXCL)
-        watch.opened(path, "r" if kind == os.O_RDONLY else "w" if kind == os.O_WRONLY or fresh else "r+")
 
 
 def _note_database(watch: Watch, database: Any, *_: Any, **given: Any) -> None:
@@ -224,7 +228,6 @@ class _Seams:
         for owner in (builtins, io, sys.modules["_io"]):
             if owner.open is io.open or owner is not builtins:  # somebody else's stays
                 self._exchange(owner, "open", noting_open)
-        self._exchange(os, "open", _noting(os.open, _note_os_open))
         self._exchange(os, "system", _noting(os.system, _note_system))
         self._exchange(sqlite3, "connect", _noting(sqlite3.connect, _note_database))
         popen = getattr(sys.modules.get("subprocess"), "Popen", None)
@@ -266,9 +269,9 @@ class _Monitor:
         """Whether the interpreter has room for one more who wants to know."""
         return self._tool is not None or self._find() is not None
 
-    def _find(self) -> int | None:
+    def _find(self) -> int | None:  # the other places are those of debuggers, coverage, profilers
         monitoring: Any = sys.monitoring  # type: ignore[attr-defined]
-        return next((tool for tool in (4, 3, 5, 1, 2, 0) if monitoring.get_tool(tool) is None), None)
+        return next((tool for tool in (4, 3) if monitoring.get_tool(tool) is None), None)
 
     def begin(self) -> bool:
         """Be told from now on, of what has been told before as well; whether that works."""
@@ -314,14 +317,15 @@ def _profiled(frame: FrameType, event: str, _argument: object) -> None:
 
 def _told(code: CodeType, depth: int, frame: FrameType | None = None) -> bool:
     """Note that a function starts; whether nobody has to be told of it again."""
-    if not _may_be_users(code) or all(code in watch.known or code in watch.ran for watch in _active):
+    if not _may_be_users(code) or all(watch.knows(code) for watch in _active):
         return True
     for watch in _watches():
         watch.started(code, frame or sys._getframe(depth))
-    return False
+    # Elsewhere it may run very often, and here never.
+    _elsewhere[id(code)] = times = _elsewhere.get(id(code), 0) + 1
+    return times > _PATIENCE
 
 
-@functools.lru_cache(maxsize=4096)
 def _may_be_users(code: CodeType) -> bool:
     """Whether code is a function in a file of the user's, or in a cell; not one that some library generated."""
     name = code.co_filename

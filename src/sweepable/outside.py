@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import json
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Set
 from types import CodeType, FunctionType
 from typing import Any, Protocol
 
@@ -74,9 +74,9 @@ def _tell(store: Store, call: Placed, changed: list[str]) -> None:
     spoken = ", ".join(map(_spoken, changed[:3])) + (", ..." if changed[3:] else "")
     warn_once(
         (stands, name, *changed),
-        f"{name}: {spoken}: it ran for stored results, which are not used any more; such calls run again. It is reached "
-        "in a way that cannot be followed. Refer to it by name, or give it as an argument, and it is part of the code's "
-        "version.",
+        f"{name}: {spoken}: it ran for stored results, which are not used any more: such calls run again. It is "
+        "reached in a way that cannot be followed. Refer to it by name, or give it as an argument, and it is part of "
+        "the code's version.",
         UntrackedCode,
     )
 
@@ -119,15 +119,17 @@ def state_of(functions: tuple[Outside, ...]) -> dict[str, str]:
 
 
 def outsiders(
-    ran: Mapping[CodeType, str], known: set[CodeType], otherwise: Callable[[], set[CodeType]]
+    ran: Mapping[int, tuple[CodeType, str]],
+    known: Mapping[int, CodeType],
+    otherwise: Callable[[], Mapping[int, CodeType]],
 ) -> tuple[Outside, ...]:
     """The functions that ran and are reached neither by the version nor by what the call was given.
 
     Parameters
     ----------
-    ran : mapping of code to str
-        What ran, with the names of the modules.
-    known : set of code
+    ran : mapping of int to (code, str)
+        What ran, by id, with the names of the modules.
+    known : mapping of int to code
         What is part of the version.
     otherwise : callable
         Finds what is part of the key otherwise; asked only if anything is left.
@@ -135,15 +137,16 @@ def outsiders(
     if not ran:
         return ()
     reached = otherwise()
+    seen = {*known, *ran, *reached}
     found: dict[str, Outside] = {}
-    for code, module in ran.items():
-        if code not in reached:
-            for part in _named(code, module, known | set(ran) | reached):
+    for mark, (code, module) in ran.items():
+        if mark not in reached:
+            for part in _named(code, module, seen):
                 found.setdefault(part.label, part)
     return tuple(found.values())
 
 
-def _named(code: CodeType, module: str, seen: set[CodeType]) -> Iterator[Outside]:
+def _named(code: CodeType, module: str, seen: Set[int]) -> Iterator[Outside]:
     where = f"{code.co_filename}:{code.co_firstlineno}"
     names = list(_names(code, module, seen))
     for name in names or [""]:
@@ -151,7 +154,7 @@ def _named(code: CodeType, module: str, seen: set[CodeType]) -> Iterator[Outside
         yield part._replace(digest=digest_of(part.label) if name else _GONE)
 
 
-def _names(code: CodeType, module: str, seen: set[CodeType]) -> Iterator[str]:
+def _names(code: CodeType, module: str, seen: Set[int]) -> Iterator[str]:
     """The names in its module of what a code object is part of."""
     namespace = vars(sys.modules[module]) if module in sys.modules else {}
     direct = [name for name, value in list(namespace.items()) if callable(value) and _code(value) is code]
@@ -162,7 +165,7 @@ def _names(code: CodeType, module: str, seen: set[CodeType]) -> Iterator[str]:
     owner = namespace.get(top)
     if isinstance(owner, type):
         yield top
-    elif _code(owner) in seen and "<locals>" in code.co_qualname:
+    elif "<locals>" in code.co_qualname and id(_code(owner)) in seen:
         # It was made by a function that ran as well: what it holds came of that run.
         yield top
 

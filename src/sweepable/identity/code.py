@@ -118,15 +118,15 @@ class CodeIdentity:
         """What the version was made of: code, functions and values, as the last walk met them."""
         return tuple(self._guard.objects()) if self._guard is not None else ()
 
-    def codes(self) -> set[types.CodeType]:
+    def codes(self) -> dict[int, types.CodeType]:
         """The code objects of all functions of the version, and those nested in them."""
         return codes_in([self.function, *self.values()])
 
-    def ignored_codes(self) -> set[types.CodeType]:
+    def ignored_codes(self) -> dict[int, types.CodeType]:
         """The code objects of what was said not to count."""
         plain = origin.underlying(self.function)
         functions = [part for part in (plain, *self.values()) if isinstance(part, types.FunctionType)]
-        found: set[types.CodeType] = set()
+        found: dict[int, types.CodeType] = {}
         for value in named_by(functions, self.options.ignored):
             found |= codes_within(value)
         return found
@@ -377,9 +377,9 @@ def _describe_anew(value: object, path: str) -> bytes:
     return digest
 
 
-def codes_within(value: object) -> set[types.CodeType]:
+def codes_within(value: object) -> dict[int, types.CodeType]:
     """The code objects of all functions that are met within a value, and of what they reach."""
-    found: set[types.CodeType] = set()
+    found: dict[int, types.CodeType] = {}
 
     def meet(value: object, path: str) -> bytes:
         watch = Watch(None, _is_plain)

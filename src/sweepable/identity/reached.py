@@ -15,14 +15,14 @@ _HOLDERS = (
 )
 
 
-def codes_in(objects: Iterable[object]) -> set[CodeType]:
-    """The code of all functions among some objects, with the code nested in it."""
-    found: set[CodeType] = set()
+def codes_in(objects: Iterable[object]) -> dict[int, CodeType]:
+    """The code of all functions among some objects, with the code nested in it, by id: equal code may be of two."""
+    found: dict[int, CodeType] = {}
     queue = [code for part in objects for code in _codes(part)]
     while queue:
         code = queue.pop()
-        if code not in found:
-            found.add(code)
+        if id(code) not in found:
+            found[id(code)] = code
             queue += [part for part in code.co_consts if isinstance(part, CodeType)]
     return found
 
