@@ -8,6 +8,7 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
+from stat import S_ISREG
 from types import CodeType
 from typing import TYPE_CHECKING, Any
 
@@ -193,10 +194,12 @@ def _is_input(path: str, watch: Watch, store: Store) -> bool:
     if not _is_the_users(path, store):
         return False
     try:
-        stat = os.stat(path)
+        found = os.stat(path)
     except OSError:  # gone by now: it was made for the time being
         return False
-    return stat.st_mtime < watch.began  # else it was written meanwhile, by a program that the run started
+    return (
+        S_ISREG(found.st_mode) and found.st_mtime < watch.began
+    )  # else it was written meanwhile, by a program that the run started
 
 
 def _is_output(path: str, store: Store) -> bool:
@@ -217,7 +220,9 @@ def _is_the_users(path: str, store: Store) -> bool:
 
 
 def _is_in(path: str, folder: str) -> bool:
-    return path.startswith((folder + os.sep, os.path.realpath(folder) + os.sep))
+    return path in (folder, os.path.realpath(folder)) or path.startswith(
+        (folder + os.sep, os.path.realpath(folder) + os.sep)
+    )
 
 
 def _globals_of(callee: Callee) -> list[object]:

@@ -27,6 +27,8 @@ from sweepable.notices import logger
 
 #: Whether the interpreter can tell at next to no cost which functions run.
 CAN_TELL = hasattr(sys, "monitoring")
+#: Names for functions that open files and do not ask `io` for it, in modules that are watched if they are loaded.
+_HOLDERS_OF_OPEN = (("numpy.lib._datasource", "open"), ("bz2", "_builtin_open"))
 #: So often it may start before the interpreter is asked to tell of it no more.
 _PATIENCE = 100
 _WRITING, _FRESH = frozenset("wxa+"), frozenset("wx")
@@ -228,6 +230,10 @@ class _Seams:
         for owner in (builtins, io, sys.modules["_io"]):
             if owner.open is io.open or owner is not builtins:  # somebody else's stays
                 self._exchange(owner, "open", noting_open)
+        for module, name in _HOLDERS_OF_OPEN:
+            held = getattr(sys.modules.get(module), name, None)
+            if held is not None:
+                self._exchange(sys.modules[module], name, _noting(held, _note_open))
         self._exchange(os, "system", _noting(os.system, _note_system))
         self._exchange(sqlite3, "connect", _noting(sqlite3.connect, _note_database))
         popen = getattr(sys.modules.get("subprocess"), "Popen", None)

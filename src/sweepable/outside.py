@@ -16,7 +16,7 @@ from sweepable.identity.code import describe
 from sweepable.notices import warn_once
 from sweepable.store.store import Store
 
-#: Stands for code that is not to be had any more: no digest is equal to it.
+#: Stands for code that is not to be had: it is equal to nothing, not to itself.
 _GONE = "gone"
 
 
@@ -51,7 +51,7 @@ def stands(store: Store, call: Placed) -> bool:
         store.sound.add(at)
         return True
     before = {**listed, **store.state(call.environment)}
-    changed = [label for label, digest in before.items() if digest != digest_of(label)]
+    changed = [label for label, digest in before.items() if digest == _GONE or digest != digest_of(label)]
     if not changed:
         return True
     _tell(store, call, changed)
