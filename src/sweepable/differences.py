@@ -44,7 +44,7 @@ class Difference:
         text = f"{self.where}: {self.before} -> {self.after}"
         if self.size > 1:
             text += f"; {self.count} of {self.size} differ"
-        if self.absolute is not None:
+        if self.absolute is not None and self.relative is not None:
             text += f", by at most {self.absolute:.3g} (relative {self.relative:.3g})"
         return text
 
@@ -125,8 +125,18 @@ def _first(before: Any, after: Any, unequal: Any, where: str, apart: Any) -> Ite
         return
     at = tuple(int(place) for place in np.argwhere(unequal)[0])
     spoken = where + (f"[{', '.join(map(str, at))}]" if at else "")
-    largest = (None, None) if apart is None else tuple(float(np.max(part)) for part in apart)
-    yield Difference(*(spoken, short(before[at]), short(after[at]), int(unequal.sum()), int(unequal.size)), *largest)
+    largest = (None, None) if apart is None else tuple(map(_largest, apart))
+    count, size = int(unequal.sum()), int(unequal.size)
+    yield Difference(spoken, _element(before[at]), _element(after[at]), count, size, *largest)
+
+
+def _element(value: Any) -> str:
+    return short(value.item() if isinstance(value, np.generic | np.ndarray) and value.ndim == 0 else value)
+
+
+def _largest(apart: Any) -> float | None:
+    known = apart[~np.isnan(apart)]
+    return float(np.max(known)) if known.size else None
 
 
 def is_same(before: object, after: object) -> bool:
