@@ -727,6 +727,31 @@ def test_a_function_without_a_name_of_its_own_cannot_be_looked_at(run_lab: RunLa
 
 
 @needs_monitoring
+def test_code_that_came_as_data_is_said_and_costs_no_run(run_lab: RunLab) -> None:
+    """What was unpickled by value is in no module where it could be looked at: it is said, and hits are hits."""
+    lab = """
+        import cloudpickle, sweepable
+
+        def make():
+            class Model:
+                def predict(self, x):
+                    return 2 * x
+            return cloudpickle.dumps(Model())
+
+        TEXT = make()
+        RUNS = []
+
+        @sweepable.cache(ignore_globals=["RUNS"])
+        def f(x):
+            RUNS.append(x)
+            return cloudpickle.loads(TEXT).predict(x)
+    """
+    value, message = run_lab(None, "f(2)", "f(2)", "len(RUNS)", lab=lab)
+    assert value == "4 4 1"
+    assert "which is in no module" in message
+
+
+@needs_monitoring
 def test_the_places_of_other_tools_are_left_alone() -> None:
     """Where others watch with `sys.monitoring` too, both see what they would see."""
     monitoring: Any = sys.monitoring  # type: ignore[attr-defined]

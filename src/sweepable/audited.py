@@ -64,8 +64,9 @@ class Audit:
         self._known = known
         self.watch = watch
         self.found: Found | None = None
-        self.text = ""
         self.state = state_of(known.functions)
+        # A store that was made anew meanwhile is told, too.
+        self.text = Found(functions=known.functions).text() if known.functions else ""
 
     def watching(self) -> AbstractContextManager[None]:
         """The time in which the function runs."""

@@ -65,8 +65,8 @@ class Watch:
         self.writes: dict[str, None] = {}
         self.programs: dict[str, None] = {}
         self.connections: dict[str, None] = {}
-        #: The user's code that ran and is not known, by id, with the name of its module.
-        self.ran: dict[int, tuple[CodeType, str]] = {}
+        #: The user's code that ran and is not known, by id, with the globals that it ran in.
+        self.ran: dict[int, tuple[CodeType, dict[str, Any]]] = {}
         self.states = random_states()
         #: Those of others, which wait while functions are traced.
         self.profilers: tuple[Any, Any] = (None, None)
@@ -96,7 +96,7 @@ class Watch:
     def started(self, code: CodeType, frame: FrameType | None) -> None:
         """Note that a function runs."""
         if not self.knows(code) and frame is not None and not _is_apart(frame.f_back):
-            self.ran[id(code)] = code, str(frame.f_globals.get("__name__", ""))
+            self.ran[id(code)] = code, frame.f_globals
 
     def knows(self, code: CodeType) -> bool:
         """Whether it is nothing new that a function runs; told by identity: equal code may be of two files."""
@@ -151,6 +151,8 @@ def _end(watch: Watch) -> None:
         sys.setprofile(own)
         threading.setprofile(threads)
     with _changing:
+        if watch not in _active:  # in a forked child
+            return
         _active.remove(watch)
         if watch.monitored and not any(other.monitored for other in _active):
             _monitor.end()
@@ -398,3 +400,17 @@ def random_states_kept() -> Iterator[None]:
 
 def _comparable(part: Any) -> object:
     return part.tobytes() if hasattr(part, "tobytes") else part
+
+
+def _forked() -> None:
+    """In a forked child: the run that was watched is the parent's, and so may be the thread that held the lock."""
+    global _changing
+    _changing = threading.RLock()
+    _active.clear()
+    _seams.take_out()
+    if CAN_TELL:
+        _monitor.end()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forked)

@@ -21,7 +21,7 @@ class Outside(NamedTuple):
     name: str
     #: ``file:line``, for messages only.
     where: str
-    #: Of its code with all that it reaches, as it was when it was found.
+    #: Of its code with all that it reaches, as it was when it was found; empty for what is in no module.
     digest: str
 
     @property
@@ -52,6 +52,11 @@ class Found(NamedTuple):
     #: Whether it was seen at all which functions ran.
     saw_functions: bool = False
 
+    @property
+    def checked(self) -> tuple[Outside, ...]:
+        """The functions that hits look at."""
+        return tuple(found for found in self.functions if found.digest)
+
     def text(self) -> str:
         """As it is stored."""
         return json.dumps({name: value for name, value in self._asdict().items() if value})
@@ -79,11 +84,17 @@ class Found(NamedTuple):
                 "fetch them outside, and give them as an argument"
             )
         yield from self._about_randomness(name)
-        if self.functions:
-            ran = ", ".join(found.spoken() for found in self.functions[:3]) + (", ..." if self.functions[3:] else "")
+        if self.checked:
             yield (
-                f"{name} ran {ran}, reached in a way that cannot be followed: when that changes, stored results are "
-                "not used any more. Refer to it by name, or give it as an argument, and it is part of the version"
+                f"{name} ran {_spoken(self.checked)}, reached in a way that cannot be followed: when that changes, "
+                "stored results are not used any more. Refer to it by name, or give it as an argument, and it is part "
+                "of the version"
+            )
+        others = [found for found in self.functions if not found.digest]
+        if others:
+            yield (
+                f"{name} ran {_spoken(others)}, which is in no module, being unpickled or executed: its changes are "
+                "not seen. Define it in a module, or give it as an argument"
             )
 
     def _about_randomness(self, name: str) -> Iterator[str]:
@@ -142,6 +153,10 @@ def _joined(first: Sequence[str], second: Sequence[str]) -> tuple[str, ...]:
 def kept(found: Sequence[str]) -> tuple[str, ...]:
     """As many as are worth keeping."""
     return tuple(found[:_MOST])
+
+
+def _spoken(functions: Sequence[Outside]) -> str:
+    return ", ".join(found.spoken() for found in functions[:3]) + (", ..." if len(functions) > 3 else "")
 
 
 def _listed(paths: Sequence[str]) -> str:

@@ -64,7 +64,7 @@ def _listed(store: Store, version: int, ancestry: int) -> dict[str, str]:
     found: dict[str, str] = {}
     for text in store.audits((version, *store.ancestors(ancestry))):
         audit = found_in(text)
-        for part in audit.functions if audit is not None else ():
+        for part in audit.checked if audit is not None else ():
             found.setdefault(part.label, part.digest)
     return found
 
@@ -112,14 +112,15 @@ def _value(module: str, name: str) -> Any:
 
 def state_of(functions: tuple[Outside, ...]) -> dict[str, str]:
     """What is recorded with a call of a version that has such functions: what they are now."""
-    return {OUTSIDE: json.dumps({part.label: digest_of(part.label) for part in functions})} if functions else {}
+    now = {part.label: digest_of(part.label) for part in functions if part.digest}
+    return {OUTSIDE: json.dumps(now)} if now else {}
 
 
 # -- finding them
 
 
 def outsiders(
-    ran: Mapping[int, tuple[CodeType, str]],
+    ran: Mapping[int, tuple[CodeType, dict[str, Any]]],
     known: Mapping[int, CodeType],
     otherwise: Callable[[], Mapping[int, CodeType]],
 ) -> tuple[Outside, ...]:
@@ -127,8 +128,8 @@ def outsiders(
 
     Parameters
     ----------
-    ran : mapping of int to (code, str)
-        What ran, by id, with the names of the modules.
+    ran : mapping of int to (code, dict)
+        What ran, by id, with the globals that it ran in.
     known : mapping of int to code
         What is part of the version.
     otherwise : callable
@@ -139,24 +140,26 @@ def outsiders(
     reached = otherwise()
     seen = {*known, *ran, *reached}
     found: dict[str, Outside] = {}
-    for mark, (code, module) in ran.items():
+    for mark, (code, namespace) in ran.items():
         if mark not in reached:
-            for part in _named(code, module, seen):
+            for part in _named(code, namespace, seen):
                 found.setdefault(part.label, part)
     return tuple(found.values())
 
 
-def _named(code: CodeType, module: str, seen: Set[int]) -> Iterator[Outside]:
-    where = f"{code.co_filename}:{code.co_firstlineno}"
-    names = list(_names(code, module, seen))
-    for name in names or [""]:
-        part = Outside(module, name, where, "")
-        yield part._replace(digest=digest_of(part.label) if name else _GONE)
+def _named(code: CodeType, namespace: dict[str, Any], seen: Set[int]) -> Iterator[Outside]:
+    name, where = str(namespace.get("__name__", "")), f"{code.co_filename}:{code.co_firstlineno}"
+    module = sys.modules.get(name)
+    if module is None or vars(module) is not namespace:
+        yield Outside(name, "", where, "")  # it came as data: unpickled by value, or executed
+        return
+    for found in list(_names(code, namespace, seen)) or [""]:
+        part = Outside(name, found, where, _GONE)
+        yield part._replace(digest=digest_of(part.label)) if found else part
 
 
-def _names(code: CodeType, module: str, seen: Set[int]) -> Iterator[str]:
+def _names(code: CodeType, namespace: dict[str, Any], seen: Set[int]) -> Iterator[str]:
     """The names in its module of what a code object is part of."""
-    namespace = vars(sys.modules[module]) if module in sys.modules else {}
     direct = [name for name, value in list(namespace.items()) if callable(value) and _code(value) is code]
     if direct:
         yield from direct

@@ -230,7 +230,9 @@ def _outside(c: sqlite3.Connection, environment: int) -> str:
 def write_audit(c: sqlite3.Connection, version: int, text: str) -> None:
     """Add what an audit found to what is known of a version."""
     (before,) = c.execute("SELECT audit FROM _versions WHERE id = ?", (version,)).fetchone()
-    c.execute("UPDATE _versions SET audit = ? WHERE id = ?", (_storable(merged(before, text)), version))
+    after = _storable(merged(before, text))
+    if after != before:
+        c.execute("UPDATE _versions SET audit = ? WHERE id = ?", (after, version))
 
 
 def _former_id(c: sqlite3.Connection, key: str) -> int | None:
