@@ -72,7 +72,7 @@ def new_call(
 
 def gain(value: object) -> tuple[Argument, ...]:
     """One argument called ``gain``."""
-    return (Argument("gain", "value", value, "", key_of(("digest", repr(value)))),)
+    return (Argument("gain", "value", value, "", b"\0D" + bytes.fromhex(key_of(("digest", repr(value))))),)
 
 
 def same(a: Any, b: Any) -> bool:

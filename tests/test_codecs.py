@@ -60,7 +60,7 @@ FRAME.attrs["unit"] = "rad"
 
 def through(value: Any) -> Any:
     """A value that is not plain, encoded and decoded again."""
-    codec, chunks = codecs.encode_value(value)
+    codec, chunks, _ = codecs.encode_value(value)
     return codecs.decode_value(codec, bytearray(b"".join(chunks)))
 
 
@@ -213,7 +213,7 @@ def test_large_buffers_stand_beside_the_pickle() -> None:
     """Buffers begin at a page, so that a mapped file needs no copy; one that was read-only stays so."""
     free, fixed = np.arange(10_000.0), np.arange(10_000.0)
     fixed.flags.writeable = False
-    chunks = pickles.encode([free, fixed])
+    chunks = pickles.encode([free, fixed]).chunks
     assert chunks is not None
     content = b"".join(chunks)
     starts = [content.index(free.tobytes()), content.rindex(fixed.tobytes())]
@@ -260,7 +260,7 @@ class Fit:
 @given(st.sampled_from([FRAME, [FRAME, np.arange(20_000.0)], Fit(np.arange(5000), 1.0), Point(3)]), st.data())
 def test_changed_containers_are_a_value_or_damaged(value: object, data: st.DataObject) -> None:
     """A cut or garbled container is found out; one that is only cut never loads."""
-    codec, chunks = codecs.encode_value(value)
+    codec, chunks, _ = codecs.encode_value(value)
     raw = bytearray(b"".join(chunks))
     with pytest.raises(DamagedError):
         codecs.decode_value(codec, raw[: data.draw(st.integers(0, len(raw) - 1))])
@@ -302,7 +302,7 @@ SCRIPT = """
     path = Path("value.pkl")
     if not path.exists():
         value = [Fit(1.5), Mode.FAST, Point(1, 2), double, Fit.Inner()]
-        path.write_bytes(b"".join(pickles.encode(value)))
+        path.write_bytes(b"".join(pickles.encode(value).chunks))
     fit, mode, point, function, inner = pickles.decode(path.read_bytes())
     print(isinstance(fit, Fit), mode is Mode.FAST, isinstance(point, Point), function is double,
           isinstance(inner, Fit.Inner), fit.score)
@@ -334,7 +334,7 @@ def test_a_name_that_means_something_else_is_stored_by_value(run_script: RunScri
         raw = plain
         def plain(x):
             return "decorated"
-        print(pickles.decode(b"".join(pickles.encode(raw)))(3))
+        print(pickles.decode(b"".join(pickles.encode(raw).chunks))(3))
     """
     assert run_script(script).stdout == "3\n"
 
@@ -348,7 +348,7 @@ def test_large_globals_do_not_ride_along(run_script: RunScript) -> None:
         class Model:
             def predict(self):
                 return DATA[0]
-        chunks = pickles.encode(Model())
+        chunks = pickles.encode(Model()).chunks
         print(sum(map(len, chunks)) < 10_000, pickles.decode(b"".join(chunks)).predict())
     """
     assert run_script(script).stdout == "True 0.0\n"
@@ -359,7 +359,7 @@ def test_parts_stored_elsewhere_are_referred_to() -> None:
     fit = Fit(np.arange(1_000_000.0), 2.0)
     fit.extra = "kept"  # type: ignore[attr-defined]
     parts = (fit.weights, fit.score)
-    chunks = pickles.encode(fit, parts=parts)
+    chunks = pickles.encode(fit, parts=parts).chunks
     assert chunks is not None and sum(map(len, chunks)) < 1000
     back: Any = pickles.decode(b"".join(chunks), parts)
     assert back.weights is fit.weights and back.score == 2.0 and back.extra == "kept"

@@ -227,7 +227,9 @@ def test_arguments_are_kept_so_that_a_call_can_run_again(store: Store) -> None:
         lock,
         sorted,
     ]
-    arguments = tuple(Argument(f"a{n}", "value", value, "", key_of(n)) for n, value in enumerate(values))
+    arguments = tuple(
+        Argument(f"a{n}", "value", value, "", b"\0D" + bytes.fromhex(key_of(n))) for n, value in enumerate(values)
+    )
     found = store.arguments(store.put(new_call(0, 1.0, arguments=arguments)))
     assert [argument.digest for argument in found] == [key_of(n) for n in range(len(values))]
     for argument, value in zip(found[:5], values[:5], strict=True):

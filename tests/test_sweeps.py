@@ -544,3 +544,20 @@ def test_callbacks_of_a_script_are_the_same_in_workers(run_script: RunScript) ->
     """Lambdas and what factories made go to workers by value, and count there as they do here, by their source."""
     said = [run_script(CALLBACKS.format(jobs=jobs)).stdout.split("\n")[0] for jobs in (2, 1)]
     assert said == ["6 0 [11, 12, 21, 22, -1, -2]", "0 6 [11, 12, 21, 22, -1, -2]"]
+
+
+def test_points_whose_values_are_not_what_is_declared_are_failed() -> None:
+    """Their values are stored, but not among the results: `failed` has them, with the error, as often as one looks."""
+
+    @sweepable.cache(rms=float)
+    def evaluate(x: int) -> Any:
+        return "high" if x == 2 else x / 2
+
+    for _ in range(2):
+        with pytest.warns(sweepable.SweepableWarning, match="declared"):
+            sweepable.notices._said.clear()  # what is said once, is said again in another process
+            runs = evaluate.sweep(x=[1, 2, 3], progress=False)
+        assert [rec.rms for rec in runs] == [0.5, 1.5] and runs.to_df()["rms"].tolist() == [0.5, 1.5]
+        (failed,) = runs.failed
+        assert failed.x == 2 and "OutputMismatch" in failed.info.error and "rms: float" in failed.info.traceback
+        assert runs.counts["failed"] == 1 and len(runs.all()) == 3 and runs.missing == []

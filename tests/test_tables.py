@@ -39,7 +39,7 @@ def echoed(*values: Any) -> pd.DataFrame:
     def echo(n: int, value: Any) -> Any:
         return {"y": value}
 
-    echo = sweepable.cache(echo, y=None, ignore=["value"], name=f"echo_{next(_NUMBERS)}")
+    echo = sweepable.cache(echo, y=None, ignore=["value"], name=f"echo_{next(_NUMBERS)}", version="1")
     for n, value in enumerate(values):
         echo(n, value)
     frame = echo.select().to_df()

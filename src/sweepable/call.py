@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from blake3 import blake3
-
 from sweepable.callee import Callee
 from sweepable.errors import StaleResults, UndigestibleError, UpstreamArgumentError
 from sweepable.identity.code import describe
-from sweepable.identity.key import framed
-from sweepable.identity.values import Encoder, encode_scalar
+from sweepable.identity.key import SHORT, framed, key_part
+from sweepable.identity.values import Encoder, encode_reference, encode_scalar
 from sweepable.model import Argument, CodeVersion, UpstreamCall
 from sweepable.notices import warn_once
 from sweepable.outputs import declared_names, short
@@ -57,11 +55,13 @@ class Call:
         The calls that ``depends_on`` announces.
     encoded : list of bytes
         One encoding per parameter that counts.
+    parts : list of bytes
+        What of each stands in the key.
     key : str
         64 hex digits.
     """
 
-    __slots__ = ("bound", "callee", "dependencies", "encoded", "held", "inputs", "key", "version")
+    __slots__ = ("bound", "callee", "dependencies", "encoded", "held", "inputs", "key", "parts", "version")
 
     def __init__(self, callee: Callee, bound: tuple[object, ...]) -> None:
         self.callee = callee
@@ -75,7 +75,8 @@ class Call:
         if callee.dependencies:
             self.dependencies = tuple(self._announced())
         further = [(name, call.key) for name, call in self.dependencies] if self.dependencies else ()
-        self.key: str = callee.keys.key(self.version.digest, self.encoded, further)
+        self.parts = [part if len(part) <= SHORT else key_part(part) for part in self.encoded]
+        self.key: str = callee.keys.key(self.version.digest, self.parts, further)
 
     @property
     def __sweepable_key__(self) -> str:
@@ -97,13 +98,7 @@ class Call:
         if found is None:
             return self._encode_value(name, value)
         self.inputs += (found,)
-        reference = Encoder(describe).encode(found.source, name)
-        names = _declared(found.source)
-        if names:  # the body finds the outputs by these: other names for the same values are another argument
-            reference = b"declared outputs" + framed(reference) + b"".join(framed(part.encode()) for part in names)
-        if found.field is None:
-            return reference
-        return b"output of a call" + framed(reference) + framed(found.field.encode())
+        return reference(found.key, declared_by(found.source), found.field)
 
     def _encode_value(self, name: str, value: object) -> bytes:
         encoder = Encoder(describe)
@@ -170,26 +165,46 @@ class Call:
     def arguments(self) -> tuple[Argument, ...]:
         """The bound arguments as the store keeps them."""
         inputs = {found.place: found for found in self.inputs}
-        digests = {index: e for (index, _), e in zip(self.callee.counted, self.encoded, strict=True)}
+        parts = {index: part for (index, _), part in zip(self.callee.counted, self.parts, strict=True)}
         return tuple(
-            self._argument(name, self.bound[index], inputs.get(index), digests.get(index))
+            self._argument(name, self.bound[index], inputs.get(index), parts.get(index, b""))
             for index, name in enumerate(self.callee.parameters)
         )
 
     @staticmethod
-    def _argument(name: str, value: object, found: Input | None, encoded: bytes | None) -> Argument:
-        digest = blake3(encoded).hexdigest() if encoded is not None else ""
+    def _argument(name: str, value: object, found: Input | None, part: bytes) -> Argument:
         if found is None:
-            return Argument(name, "value", value, digest=digest)
-        return Argument(name, "output" if found.field else "call", found.key, found.field or "", digest)
+            return Argument(name, "value", value, part=part)
+        return Argument(name, "output" if found.field else "call", found.key, found.field or "", part)
 
     def title(self) -> str:
         """The call as one would write it, shortened."""
-        shown = ", ".join(f"{n}={short(v)}" for n, v in zip(self.callee.parameters, self.bound, strict=True))
+        bound = zip(self.callee.parameters, self.bound, strict=True)
+        shown = ", ".join(f"{name}={short(as_upstream(value) or value)}" for name, value in bound)
         return f"{self.callee.name}({shown})"
 
 
-def _declared(source: Call | Record) -> tuple[str, ...]:
+def reference(key: str, declared: tuple[str, ...], field: str | None) -> bytes:
+    """The encoding of an upstream call that is an argument, or of one output of it.
+
+    Parameters
+    ----------
+    key : str
+        Of the upstream call.
+    declared : tuple of str
+        The declared names of its outputs: the body finds them by these, so other names are another argument.
+    field : str, optional
+        The output.
+    """
+    encoded = encode_reference(key)
+    if declared:
+        encoded = b"declared outputs" + framed(encoded) + b"".join(framed(name.encode()) for name in declared)
+    if field is None:
+        return encoded
+    return b"output of a call" + framed(encoded) + framed(field.encode())
+
+
+def declared_by(source: Call | Record) -> tuple[str, ...]:
     """The declared names of an upstream call's outputs."""
     if isinstance(source, Call):
         return source.callee.declaration.names

@@ -13,14 +13,13 @@ from sweepable.errors import (
     ArgumentError,
     DeclarationError,
     SweepableError,
-    UndigestibleError,
     UnknownName,
 )
 from sweepable.identity import sources
 from sweepable.identity.arguments import Binder
-from sweepable.identity.code import CodeIdentity, describe, home_of
-from sweepable.identity.key import KeyMaker, pinned_version
-from sweepable.identity.values import Encoder
+from sweepable.identity.code import CodeIdentity, home_of
+from sweepable.identity.key import KeyMaker
+from sweepable.identity.pins import Pin
 from sweepable.identity.walk import Said
 from sweepable.model import CodeVersion, FunctionFacts
 from sweepable.names import Own, Place, Step, ambiguous, did_you_mean, resolve, unknown
@@ -95,7 +94,7 @@ class Callee:
         self.keys = KeyMaker(self.name, [name for _, name in self.counted])
         self.code = self._find_code()
         self.said = _said(self, self.code)
-        self._pinned: CodeVersion | None = None
+        self.pin = self._find_pin()
         self._front: Any = None
         register(self)
 
@@ -153,16 +152,17 @@ class Callee:
             name=self.name,
         )
 
+    def _find_pin(self) -> Pin | None:
+        label = self.options.version
+        if label is None:
+            return None
+        return Pin(self.function, label, name=self.name, home=self.facts.home, options=self.code.options)
+
     # -- identity
 
     def version(self) -> CodeVersion:
         """The version of the code as it is now."""
-        label = self.options.version
-        if label is None:
-            return self.code.version()
-        if self._pinned is None:  # at the first call: what it holds may be defined after it
-            self._pinned = _pin(self, label)
-        return self._pinned
+        return self.code.version() if self.pin is None else self.pin.version()
 
     def complete(self, version: CodeVersion) -> CodeVersion:
         """`version` with its fingerprints, if the code is still that."""
@@ -173,7 +173,7 @@ class Callee:
 
     def changed_since_version(self) -> str | None:
         """What the code depends on and a run has changed, as a sentence; None for nothing."""
-        return None if self._pinned else self.code.unchanged()
+        return self.code.unchanged() if self.pin is None else None
 
     def adopt(self, version: CodeVersion) -> str | None:
         """Take over a version computed by another process, if the code here is the same; else say what differs."""
@@ -247,7 +247,7 @@ class Callee:
             for place in self.settable(name):
                 routed.setdefault(place.path[0], {})["__".join((*place.path[1:], str(place.name)))] = value
         for parameter, further in routed.items():
-            own[parameter] = self._routed(parameter, own.get(parameter, self.binder.defaults.get(parameter)), further)
+            own[parameter] = _routed(self, parameter, own.get(parameter, self.binder.defaults.get(parameter)), further)
         return self.binder.bind_named(own)
 
     def _takes(self, name: str) -> bool:
@@ -283,15 +283,16 @@ class Callee:
             raise _several(name, owner, places)
         return places
 
-    def _routed(self, parameter: str, given: object, further: dict[str, object]) -> Upstream:
-        upstream = as_upstream(given)
-        if upstream is None:
-            names = ", ".join(f"{parameter}__{name}" for name in further)
-            raise ArgumentError(
-                f"{self.name}(): {names} sets parameters of the upstream call {parameter}, but {parameter} was given "
-                f"as a {type(given).__name__}, which has none; give one or the other"
-            )
-        return upstream.partial(**further)
+
+def _routed(callee: Callee, parameter: str, given: object, further: dict[str, object]) -> Upstream:
+    upstream = as_upstream(given)
+    if upstream is None:
+        names = ", ".join(f"{parameter}__{name}" for name in further)
+        raise ArgumentError(
+            f"{callee.name}(): {names} sets parameters of the upstream call {parameter}, but {parameter} was given "
+            f"as a {type(given).__name__}, which has none; give one or the other"
+        )
+    return upstream.partial(**further)
 
 
 def _several(name: str, owner: str, places: list[Place]) -> AmbiguousName:
@@ -352,26 +353,6 @@ def _said(callee: Callee, code: CodeIdentity) -> Said:
         given = [(name, defaults[name]) for _, name in callee.counted if name in defaults]
     given += [("depends_on", upstream) for upstream, _ in _pairs(options.depends_on)]
     return Said(callee.name, callee.facts.home, code.options, options.version, tuple(given), callee.declaration.names)
-
-
-def _pin(callee: Callee, label: str) -> CodeVersion:
-    """The version that the author has pinned; it does not count as one function what are two."""
-    closure = getattr(callee.function, "__closure__", None) or ()
-    held = [(cell.cell_contents if _is_full(cell) else None) for cell in closure]
-    try:
-        values = Encoder(describe).encode(held, "closure")
-    except UndigestibleError as error:
-        error.function = callee.name
-        raise
-    return CodeVersion(pinned_version(label, callee.facts.home, values), "")
-
-
-def _is_full(cell: Any) -> bool:
-    try:
-        cell.cell_contents  # noqa: B018  # an empty cell says so by raising
-    except ValueError:
-        return False
-    return True
 
 
 def _known(callee: Callee, option: str, names: Iterable[str]) -> frozenset[str]:

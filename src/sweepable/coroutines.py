@@ -10,7 +10,7 @@ from sweepable import serving
 from sweepable.call import Call
 from sweepable.notices import logger
 from sweepable.runs import Obtained, Run, note
-from sweepable.serving import load, lookup, obtain_stored, with_upstream
+from sweepable.serving import load, lookup, obtain_stored, take_over, with_upstream
 from sweepable.store.store import LONGEST_WAIT, Store
 
 if TYPE_CHECKING:
@@ -90,6 +90,9 @@ async def _run(call: Call, store: Store) -> Obtained:
 
     run = Run(call, store)
     bound = await asyncio.to_thread(with_upstream, run) if call.inputs else with_upstream(run)
+    found = take_over(run)
+    if found is not None:
+        return found
     with run.running():
         value = await call.callee.binder.invoke(call.callee.function, bound)
     return run.finish(value)

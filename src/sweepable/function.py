@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import inspect
 import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar
@@ -13,8 +12,9 @@ from sweepable.call import Call
 from sweepable.callee import Callee
 from sweepable.coroutines import value_of_async
 from sweepable.errors import ArgumentError, NoCallFound, SpaceError
+from sweepable.methods import BoundMethod, mark_async
 from sweepable.model import CodeVersion
-from sweepable.query import Query, Selection, Source
+from sweepable.query import Query, Source, query_at
 from sweepable.record import Record
 from sweepable.registry import WRAPPED, callee_by_name, found_in
 from sweepable.serving import peek, record_of, value_of
@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     from concurrent.futures import Executor
 
     from sweepable.comparing import Comparison
-    from sweepable.explain import Explanation
+    from sweepable.explanation import Explanation
+    from sweepable.versions import Versions
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -75,7 +76,7 @@ class CachedFunction(Generic[P, R]):
         )
         self.callee = callee
         callee.has_front(self)
-        _mark_async(self)
+        mark_async(self)
         if self.__module__ in ("__main__", "__mp_main__"):
             _send_by_name()
 
@@ -123,9 +124,32 @@ class CachedFunction(Generic[P, R]):
         return self._call(args, kwargs).key
 
     def explain(self, /, *args: Any, **kwargs: Any) -> Explanation:
-        """Why a call hits or misses: what of the code has changed since results were last stored. Runs nothing.
+        """Why a call hits or misses. Runs nothing.
 
-        Without arguments, where the function needs some, of the code alone.
+        Of a hit: when it ran, how long and where, and what its version covers. Of a miss: in what the call differs
+        from the nearest that is stored: which parameter, and by how much; which function, class or constant, as a
+        diff, and the way by which it is reached; or which upstream call, and why that one is another.
+
+        Parameters
+        ----------
+        *args, **kwargs
+            As in `get_or_run`. Without any, where the function needs some, it is about the code alone.
+
+        Returns
+        -------
+        Explanation
+            Prints as text; ``.hit``, ``.nearest``, ``.differences`` and ``.covers`` are its parts.
+
+        Examples
+        --------
+        >>> import sweepable
+        >>> @sweepable.cache
+        ... def area(width=1.0, height=1.0):
+        ...     return width * height
+        >>> area(width=0.3)
+        0.3
+        >>> print(area.explain(width=0.1 + 0.2).differences[0])
+        width: 0.30000000000000004, stored 0.3: differs by 5.6e-17, rounding?
         """
         from sweepable.explain import explain, explain_code
 
@@ -205,13 +229,18 @@ class CachedFunction(Generic[P, R]):
 
         Parameters
         ----------
-        version : {None, "any"}
-            None: those whose code, and the code of everything upstream, is as it is now. ``"any"``: all.
+        version : str, optional
+            None: those whose code, and the code of everything upstream, is as it is now. ``"any"``: all. Else those
+            of one version, whatever the code upstream was: a number (``"v3"``), a label, or the first digits of a
+            digest; see `versions`.
+
+        Raises
+        ------
+        UnknownName
+            There is no such version.
         """
-        if version not in (None, "any"):
-            raise ValueError(f"version may be None or 'any', got {version!r}")
         source = Source(current_store(self.callee.options.store), self.callee.name, self.callee)
-        return Query(source, Selection(scope="any" if version == "any" else "current"))
+        return query_at(source, version)
 
     def filter(self, /, **lookups: Any) -> Query:
         """The stored calls to which all look-ups apply; see `Query.filter`."""
@@ -237,6 +266,33 @@ class CachedFunction(Generic[P, R]):
         if call is None:
             raise NoCallFound(f"{len(rows) or 'no'} calls in {store.path} have a key that begins with {key!r}")
         return Record(store, call)
+
+    def versions(self) -> Versions:
+        """The versions of the code that calls are stored under, in the order in which they came: v1, v2, ...
+
+        Returns
+        -------
+        Versions
+            A sequence that prints as a table: when each was first seen, how many calls it has, whether it is the
+            code as it is now, and what differs from that. ``["v2"].diff()`` shows the difference in full;
+            ``["v2"].set_label("submitted")`` names one.
+
+        Examples
+        --------
+        >>> import sweepable
+        >>> @sweepable.cache
+        ... def triple(x=1.0):
+        ...     return 3 * x
+        >>> triple(2.0)
+        6.0
+        >>> [(version.name, version.calls, version.is_now) for version in triple.versions()]
+        [('v1', 1, True)]
+        >>> triple.filter(version="v1", x=2.0).count()
+        1
+        """
+        from sweepable.versions import Versions
+
+        return Versions(self.callee)
 
     # -- sweeping
 
@@ -341,18 +397,6 @@ def front_by_name(module: str, qualname: str, wrapped: dict[str, dict[str, Any]]
     return found
 
 
-def _mark_async(front: Any) -> None:
-    """Let `inspect` and `asyncio` know an ``async def`` function for what it is."""
-    function = front._function if isinstance(front, BoundMethod) else front
-    if function.callee.is_async:
-        import asyncio
-
-        if hasattr(inspect, "markcoroutinefunction"):
-            inspect.markcoroutinefunction(front)
-        else:
-            front._is_coroutine = asyncio.coroutines._is_coroutine  # type: ignore[attr-defined]
-
-
 @functools.cache
 def _send_by_name() -> None:
     """Let processes of `multiprocessing`, which have this ``__main__`` too, find its cached functions there."""
@@ -371,73 +415,3 @@ def _by_name(front: CachedFunction[..., Any]) -> Any:
 
 def _callee_of(front: CachedFunction[..., Any]) -> Callee:
     return front.callee
-
-
-class BoundMethod:
-    """A cached method of one instance: the cached function with its first parameter given."""
-
-    def __init__(self, function: CachedFunction[..., Any], instance: object) -> None:
-        self._function = function
-        self._instance = instance
-        functools.update_wrapper(self, function, updated=())
-        _mark_async(self)
-
-    def _with_instance(self, lookups: dict[str, Any]) -> dict[str, Any]:
-        return {self._function.callee.parameters[0]: self._instance, **lookups}
-
-    def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
-        return self._function(self._instance, *args, **kwargs)
-
-    def get_or_run(self, /, *args: Any, **kwargs: Any) -> Record:
-        """The Record of a call on this instance, run if it is not stored."""
-        return self._function.get_or_run(self._instance, *args, **kwargs)
-
-    def peek(self, /, *args: Any, **kwargs: Any) -> Record | None:
-        """The Record of a call on this instance if it is stored; runs nothing."""
-        return self._function.peek(self._instance, *args, **kwargs)
-
-    def key_of(self, /, *args: Any, **kwargs: Any) -> str:
-        """The key of a call on this instance."""
-        return self._function.key_of(self._instance, *args, **kwargs)
-
-    def explain(self, /, *args: Any, **kwargs: Any) -> Explanation:
-        """Why a call on this instance hits or misses."""
-        return self._function.explain(self._instance, *args, **kwargs)
-
-    def audit(self, /, *args: Any, **kwargs: Any) -> Comparison:
-        """Run a stored call on this instance again, and compare."""
-        return self._function.audit(self._instance, *args, **kwargs)
-
-    def partial(self, /, **fixed: Any) -> Any:
-        """The method of this instance with parameters fixed."""
-        return self._function.partial(**self._with_instance(fixed))
-
-    def filter(self, /, **lookups: Any) -> Query:
-        """The stored calls on an equal instance."""
-        return self._function.filter(**self._with_instance(lookups))
-
-    def get(self, /, **lookups: Any) -> Record:
-        """The one stored call on an equal instance."""
-        return self._function.get(**self._with_instance(lookups))
-
-    def get_or_none(self, /, **lookups: Any) -> Record | None:
-        """The one stored call on an equal instance, None if there is none."""
-        return self._function.get_or_none(**self._with_instance(lookups))
-
-    def sweep(self, /, **axes: Any) -> Sweep:
-        """Run the calls on this instance at all points."""
-        return self._function.sweep(**self._with_instance(axes))
-
-    def __sweepable_digest__(self) -> tuple[object, ...]:
-        return self._function, self._instance
-
-    def __eq__(self, other: object) -> bool:
-        if not isinstance(other, BoundMethod):
-            return NotImplemented
-        return self._function is other._function and self._instance is other._instance
-
-    def __hash__(self) -> int:
-        return hash((id(self._function), id(self._instance)))
-
-    def __repr__(self) -> str:
-        return f"<cached method {self._function.callee.name} of {self._instance!r}>"

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal, NamedTuple
 
+from blake3 import blake3
+
 #: How a stored call ended. ``done`` is served; the others never are.
 #: ``tainted``: it changed what its key was made of. ``failed``: it raised. ``killed``: its process died.
 #: ``unkept``: it returned, but its result could not be stored (the row keeps the lineage whole).
@@ -13,6 +15,12 @@ Status = Literal["done", "tainted", "failed", "killed", "unkept"]
 #: How an upstream call came to be one: given as an argument (or a parameter's default), called inside,
 #: or declared by ``depends_on``.
 Role = Literal["argument", "nested", "depends_on"]
+
+
+#: Of a source that is longer, only the beginning is kept.
+LONGEST_SOURCE = 20_000
+#: The kind of the one node of a version that its author has pinned by hand; its summary is what the author wrote.
+PIN = "pin"
 
 
 class CodeNode(NamedTuple):
@@ -98,6 +106,38 @@ class UpstreamCall(NamedTuple):
     name: str
 
 
+class Content(NamedTuple):
+    """What a stored call is to the calls below it, whatever code it came from.
+
+    ``plain``: its outputs, its arguments, and the same of what it was given as upstream calls. ``named``: the
+    same with the names of all functions upstream of it, by which a body may find them.
+    """
+
+    plain: str
+    named: str | None
+
+
+class ContentKeys(NamedTuple):
+    """A call's key by content: its own code, and of each upstream call the content instead of the key."""
+
+    #: None where the content of an upstream call is not known.
+    plain: str | None
+    named: str | None
+    #: Digest of the arguments alone, in both ways.
+    arguments: Content | None
+
+
+#: How the part of an argument begins that is no encoding, but the digest of one.
+DIGESTED = b"\0D"
+
+
+def part_digest(part: bytes) -> str:
+    """The digest of the encoding that a part of a key stands for, 64 hex digits; empty for no part."""
+    if part.startswith(DIGESTED):
+        return part[len(DIGESTED) :].hex()
+    return blake3(part).hexdigest() if part else ""
+
+
 class Argument(NamedTuple):
     """One bound argument as the store keeps it."""
 
@@ -108,8 +148,13 @@ class Argument(NamedTuple):
     #: The value itself (``value``), or the upstream call's key.
     value: object
     field: str = ""
-    #: 64 hex digits: the digest by which the argument entered the key; empty for ignored parameters.
-    digest: str = ""
+    #: What stands of the argument in the key (see `identity.key`); empty for ignored parameters.
+    part: bytes = b""
+
+    @property
+    def digest(self) -> str:
+        """The digest of its encoding, 64 hex digits; empty for ignored parameters."""
+        return part_digest(self.part)
 
 
 class Failure(NamedTuple):
@@ -137,6 +182,14 @@ class NewCall(NamedTuple):
     failure: Failure | None = None
     upstream: tuple[UpstreamCall, ...] = ()
     environment: Mapping[str, str] = {}
+    #: The key by content under which later calls may take it over; None for never.
+    content_key: str | None = None
+    #: Digest of its arguments by content, for the calls below it.
+    arguments_content: Content | None = None
+    #: Id of the call whose result it took over instead of running.
+    taken_from: int | None = None
+    #: Id of the migration that made it.
+    migration: int | None = None
     #: What the audit of the version found, as it is stored; empty where none took place.
     audit: str = ""
 

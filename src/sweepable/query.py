@@ -23,7 +23,7 @@ from sweepable.tables import differing, frame
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Query", "Selection", "Source", "query_of", "query_of_keys"]
+__all__ = ["Query", "Selection", "Source", "query_at", "query_of", "query_of_keys"]
 
 _BATCH = 500
 
@@ -61,7 +61,8 @@ class Query:
             ``name=value`` or ``name__lookup=value``; the look-ups are ``exact ne lt lte gt gte in range isnull contains
             startswith endswith``. A name is a parameter or scalar output of the function, or of what is upstream of it
             (``sim_result__gain``, ``get_reference__amplitude``). A list, range or 1-D array means any of its values.
-            ``version="any"`` sees the calls of older code as well.
+            ``version="any"`` sees the calls of older code as well; ``version="v3"``, a label or the first digits of a
+            digest those of one version, whatever the code upstream was; see ``f.versions()``.
 
         Raises
         ------
@@ -78,14 +79,23 @@ class Query:
         # Read twice, an iterator would be empty the second time.
         given = {name: list(value) if isinstance(value, Iterator) else value for name, value in lookups.items()}
         changes: dict[str, Any] = {}
-        if given.get("version") == "any" and not is_known(self._plan().root, "version"):
-            del given["version"]
-            changes["scope"] = "any"
+        if "version" in given and not is_known(self._plan().root, "version"):
+            changes["scope"] = self._wanted(excluded, given.pop("version"))
         if any(map(is_about_status, given)):
             changes["statuses"] = ("done", "tainted", "failed", "killed", "unkept")
         if given:
             changes["lookups"] = (*self._unlimited().lookups, (excluded, given))
         return self._narrowed(**changes)
+
+    def _wanted(self, excluded: bool, version: object) -> str:
+        """Which code `version=` asks for."""
+        checked = _checked_version(self._source.name, version)
+        if excluded and checked != "any":
+            raise ValueError(
+                f"{self._source.name}: exclude(version={_short(version)}): version= says which code is looked at; give "
+                "it to filter or select, or exclude by digest: exclude(info__version=...)"
+            )
+        return checked
 
     def order_by(self, *names: str) -> Query:
         """In the order of these parameters or outputs; ``-name`` for descending. NaN and None come last."""
@@ -208,6 +218,23 @@ class Query:
         keys = tuple(call.key for call in calls_of(store, plan.ids()))
         number = plan.function.id if plan.function else None
         return _restored, (str(store.path), self._source.name, number, keys, self._selection.statuses)
+
+
+def query_at(source: Source, version: str | None) -> Query:
+    """All calls of a function under the code that `version` says; None for the current."""
+    if version is None:
+        return Query(source)
+    return Query(source)._narrowed(scope=_checked_version(source.name, version))
+
+
+def _checked_version(name: str, version: object) -> str:
+    if isinstance(version, str):
+        return version
+    identifier = name.rpartition(".")[2]
+    raise UnknownName(
+        f"{identifier} has no 'version' to compare with {_short(version)}; version= says which code is looked at: "
+        f'"any", a number ("v3"), a label, or the first digits of a digest; {identifier}.versions() lists them'
+    )
 
 
 def _about_lists(lookups: Mapping[str, object]) -> str:

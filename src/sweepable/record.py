@@ -6,11 +6,12 @@ import datetime as dt
 import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, cast
 
 from sweepable.errors import AmbiguousName, DamagedError, NoCallFound, SweepableError, TrustError, UnknownName
 from sweepable.lineage import CallNode, function_identifier
-from sweepable.model import Argument, Layout, StoredCall
+from sweepable.model import Argument, Failure, Layout, StoredCall
 from sweepable.names import Kind, Place, ambiguous, did_you_mean, resolve, unknown, walk
 from sweepable.store.codecs import Summary
 from sweepable.store.location import current_store
@@ -18,6 +19,10 @@ from sweepable.store.store import open_store
 
 if TYPE_CHECKING:
     from sweepable.store.store import Store
+
+#: Where a run in progress notes what it reads of Records that is not their content, which decides whether its result
+#: holds where their code is another one: ``info``, or ``names`` of functions.
+READ: ContextVar[set[str] | None] = ContextVar("sweepable_read", default=None)
 
 #: The statuses of calls whose outputs can be read again.
 _STORED = ("done", "tainted")
@@ -53,7 +58,7 @@ class Info:
     """
 
     def __init__(self, store: Store, call: StoredCall) -> None:
-        failure = store.failure(call)
+        failure = store.failure(call) or _mismatch(store, call)
         self.key = call.key
         self.status = call.status
         self.function = _one(store, "SELECT name FROM _functions WHERE id = ?", call.function)
@@ -134,6 +139,7 @@ class Record:
     @property
     def upstream(self) -> _Part:
         """The upstream calls by parameter or function name: Records, or a Query where there are several."""
+        note_read("names")
         names = list(dict.fromkeys(step.name for step in self._node.steps()))
         return _Part("upstream call", names, self._upstream)
 
@@ -151,11 +157,13 @@ class Record:
         -------
         Query
         """
+        note_read("info")
         return query_downstream(self, function, lookups)
 
     @property
     def info(self) -> Info:
         """Key, status, when, how long, version, error."""
+        note_read("info")
         return Info(self._store, self._node.call)
 
     # -- the user's
@@ -173,6 +181,8 @@ class Record:
         own = self._node.own().plain(name)
         if len(own) == 1:
             return self._own(*own[0])
+        if not self._is_argument(name):
+            note_read("names")
         places = resolve(self._node, name)
         if not places:
             raise unknown(self._node, name, self._title())
@@ -187,6 +197,11 @@ class Record:
 
     def __contains__(self, name: object) -> bool:
         return isinstance(name, str) and bool(self._node.own().plain(name))
+
+    def _is_argument(self, name: str) -> bool:
+        """Whether a name is that of a parameter which was given an upstream call, however functions are called."""
+        named = [step for step in self._node.steps() if name in (step.name, step.function)]
+        return len(named) == 1 and named[0].role == "argument" and named[0].name == name
 
     def _at(self, place: Place) -> Any:
         record = self if place.node is self._node else Record(self._store, _call_of(place.node))
@@ -247,11 +262,13 @@ class Record:
         return function_identifier(self._store, function) if function else "Record"
 
     def __repr__(self) -> str:
+        note_read("info")
         shown = ", ".join(f"{name}={_short(argument)}" for name, argument in self._node.arguments.items())
         names = ", ".join(self._node.outputs)
         return f"<{self._title()}({shown}) -> {names or self._node.call.status}>"
 
     def __dir__(self) -> list[str]:
+        note_read("names")
         return sorted({*object.__dir__(self), *self._names()})
 
     def _ipython_key_completions_(self) -> list[str]:
@@ -267,15 +284,24 @@ class Record:
         return list(dict.fromkeys([*found, *(name for name, count in counts.items() if count == 1)]))
 
     def __eq__(self, other: object) -> bool:
+        note_read("info")  # the key
         return isinstance(other, Record) and other.__sweepable_key__ == self.__sweepable_key__
 
     def __hash__(self) -> int:
+        note_read("info")
         return hash(self.__sweepable_key__)
 
     def __reduce__(self) -> tuple[object, ...]:
         if self._node.call.status == "done":
             return _restored, (str(self._store.path), self._node.call.key)
         return _restored, (str(self._store.path), self._node.call.key, self._node.call, self._loaded)
+
+
+def note_read(what: str) -> None:
+    """Tell the run in progress, if there is one, that it reads what is not content: ``info`` or ``names``."""
+    read = READ.get()
+    if read is not None:
+        read.add(what)
 
 
 def fresh(record: Record) -> Record:
@@ -361,6 +387,15 @@ def _short(argument: Argument) -> str:
         return f"<{argument.field or 'Record'} {str(argument.value)[:8]}>"
     text = argument.value.text if isinstance(argument.value, Summary) else repr(argument.value)
     return text if len(text) <= 40 else f"{text[:37]}..."
+
+
+def _mismatch(store: Store, call: StoredCall) -> Failure | None:
+    """What is wrong with a value that is stored though it is not what is declared."""
+    declared = store.layout(call.layout).declared if call.layout else ""
+    if not declared.startswith("!"):
+        return None
+    text = f"the value is stored, but it is not what is declared ({'; '.join(declared[1:].splitlines())})"
+    return Failure("OutputMismatch", text, f"OutputMismatch: {text}")
 
 
 def _one(store: Store, query: str, number: int) -> str:

@@ -26,9 +26,9 @@ from sweepable.errors import (
 )
 from sweepable.identity.code import describe
 from sweepable.identity.values import Encoder, is_frozen
-from sweepable.model import CodeVersion, Failure, NewCall, Outputs, Status, StoredCall, UpstreamCall
+from sweepable.model import CodeVersion, ContentKeys, Failure, NewCall, Outputs, Status, StoredCall, UpstreamCall
 from sweepable.notices import first, logger, warn, warn_once
-from sweepable.record import Record, call_of
+from sweepable.record import READ, Record, call_of
 from sweepable.registry import siblings
 from sweepable.selection import ASKED
 from sweepable.store.codecs import CannotEncode
@@ -43,12 +43,14 @@ _OURS = (os.path.dirname(__file__), "<sweepable", contextlib.__file__)
 class Frame:
     """A run in progress: collects the cached calls made inside."""
 
-    __slots__ = ("asked", "children", "store")
+    __slots__ = ("asked", "children", "read", "store")
 
     def __init__(self, store: Store) -> None:
         self.store = store
         self.asked: list[str] = []
         self.children: list[UpstreamCall] = []
+        #: What was read of Records beside their content: ``info``, ``names``.
+        self.read: set[str] = set()
 
 
 #: The run in progress in this thread or task.
@@ -66,12 +68,14 @@ def note(store: Store, call: Call) -> None:
 def within(frame: Frame | None) -> Iterator[None]:
     """The time in which calls belong to `frame`; to no run at all, for None."""
     token, asked = FRAME.set(frame), ASKED.set(frame.asked if frame is not None else None)
+    read = READ.set(frame.read if frame is not None else None)
     try:
         yield
     finally:
         with contextlib.suppress(ValueError):  # a coroutine that is closed elsewhere than it ran
             FRAME.reset(token)
             ASKED.reset(asked)
+            READ.reset(read)
 
 
 # -- the run
@@ -95,6 +99,8 @@ class Run:
         self.frame = Frame(store)
         self.started = 0.0
         self.seconds = 0.0
+        #: The call's keys by content, once its upstream calls are there.
+        self.content_keys: ContentKeys | None = None
         self._doubt: str | None = None
         self._audit: audited.Audit
 
@@ -209,9 +215,25 @@ class Run:
         return tuple(dict.fromkeys([*self.call.lineage(), *nested]))
 
     def _new_call(self, status: Status, outputs: Outputs | None = None, failure: Failure | None = None) -> NewCall:
-        call, upstream = self.call, self._upstream()
-        new = new_call(call, status, self.started, self.seconds, outputs=outputs, failure=failure, upstream=upstream)
-        return new._replace(environment={**new.environment, **self._audit.state}, audit=self._audit.text)
+        new = new_call(
+            self.call, status, self.started, self.seconds, outputs=outputs, failure=failure, upstream=self._upstream()
+        )
+        new = new._replace(environment={**new.environment, **self._audit.state}, audit=self._audit.text)
+        return new if self.content_keys is None else self._by_content(new, self._content_key(self.content_keys))
+
+    def _by_content(self, new: NewCall, content_key: str | None) -> NewCall:
+        arguments = self.content_keys.arguments if self.content_keys is not None else None
+        return new._replace(content_key=content_key, arguments_content=arguments)
+
+    def _content_key(self, keys: ContentKeys) -> str | None:
+        """The key under which later calls may take it over; None if it read what is not content."""
+        if "info" in self.frame.read:
+            return None
+        return keys.named if "names" in self.frame.read else keys.plain
+
+    def taking(self, content_key: str) -> NewCall:
+        """The call as the store is told of it where it takes over the result of another one."""
+        return self._by_content(new_call(self.call, "done", 0.0, 0.0, upstream=self._upstream()), content_key)
 
     def _keep_failure(self, error: Exception) -> None:
         if self.store.read_only:

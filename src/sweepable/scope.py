@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import NamedTuple, NoReturn
 
 from sweepable.callee import Callee
-from sweepable.errors import StaleResults
+from sweepable.errors import AmbiguousName, StaleResults, UnknownName
+from sweepable.names import did_you_mean
 from sweepable.notices import first, warn
 from sweepable.registry import known
-from sweepable.store.store import Store, StoredFunction
+from sweepable.store.store import Store, StoredFunction, StoredVersion
 
 _UPSTREAM = (
     "WITH RECURSIVE above(id) AS (VALUES (?) UNION "
@@ -18,8 +19,8 @@ _UPSTREAM = (
     "AND r.downstream_function IN (SELECT id FROM above)) FROM above"
 )
 _NEWEST = (
-    "SELECT v.digest FROM _calls AS c JOIN _versions AS v ON v.id = c.version "
-    "WHERE c.function = ? AND c.status = 'done' ORDER BY c.id DESC LIMIT 1"
+    "SELECT c.function, c.version, c.ancestry FROM _calls AS c JOIN (SELECT max(id) AS newest FROM _calls "
+    "WHERE function IN ({}) AND status = 'done' GROUP BY function, version) ON newest = c.id ORDER BY c.id DESC"
 )
 
 
@@ -28,15 +29,29 @@ class Scope(NamedTuple):
 
     #: Function -> its versions that count; for the function itself and what is upstream of it in any stored call.
     versions: dict[int, tuple[int, ...]]
-    #: The sets of ancestor versions in which every one counts.
-    ancestries: tuple[int, ...]
-    #: The code that counts, by digest, whether or not any of it has run.
+    #: The sets of ancestor versions in which every one counts; None where code upstream may be any.
+    ancestries: tuple[int, ...] | None
+    #: The code that counts, by digest, whether or not any of it has run; empty where it was asked for by name.
     code: frozenset[str]
+    #: Those of the ancestries that are of functions in this process; of others nobody knows whether they still exist.
+    certain: tuple[int, ...] = ()
 
-    def sql(self, function: int) -> str:
-        """The condition on a row ``c`` of ``_calls``."""
-        versions = ", ".join(map(str, self.versions[function]))
-        return f"c.version IN ({versions}) AND c.ancestry IN ({', '.join(map(str, self.ancestries))})"
+    def sql(self, function: int, row: str = "c") -> str:
+        """The condition on a row of ``_calls``."""
+        condition = self._counts(function, row, self.ancestries)
+        if self.ancestries is None or len(self.certain) == len(self.ancestries):
+            return condition
+        # A function upstream has been renamed, say: the call stands there twice, and once is enough.
+        again = f"s.content_key = {row}.content_key AND {self._counts(function, 's', self.certain)}"
+        certain = ", ".join(map(str, self.certain))
+        twin = f"SELECT 1 FROM _calls AS s WHERE s.function = {row}.function AND {again}"
+        return f"{condition} AND ({row}.ancestry IN ({certain}) OR NOT EXISTS ({twin}))"
+
+    def _counts(self, function: int, row: str, ancestries: tuple[int, ...] | None) -> str:
+        versions = f"{row}.version IN ({', '.join(map(str, self.versions[function]))})"
+        if ancestries is None:
+            return versions
+        return f"{versions} AND {row}.ancestry IN ({', '.join(map(str, ancestries))})"
 
 
 def scope_of(store: Store, function: StoredFunction, callee: Callee | None) -> Scope:
@@ -48,20 +63,72 @@ def scope_of(store: Store, function: StoredFunction, callee: Callee | None) -> S
     functions = {found.id: found for found in store.functions()}
     versions: dict[int, tuple[int, ...]] = {}
     code: set[str] = set()
-    for number, nested in store.connection().execute(_UPSTREAM, (function.id,)).fetchall():
+    here: set[int] = set()
+    upstream = store.connection().execute(_UPSTREAM, (function.id,)).fetchall()
+    latest: dict[int, set[int]] | None = None
+    for number, nested in upstream:
         name = functions[number].name
         callees = list(declared.get(name, ()))
         if nested or not callees:  # a body calls what its globals hold now; a default is the object that it is
             callees += known(name)
         if callee is not None and number == function.id:
             callees = [callee]
-        digests = {callee.version().digest for callee in callees} or _newest(store, number)
-        versions[number] = tuple(version.id for version in store.versions(number) if version.digest in digests)
-        code |= digests
+        digests, ids = {callee.version().digest for callee in callees}, set[int]()
+        if not callees:
+            latest = latest or _latest(store, [number for number, _ in upstream])
+            ids = latest.get(number, set())
+        counted = [version for version in store.versions(number) if version.digest in digests or version.id in ids]
+        versions[number] = tuple(version.id for version in counted)
+        here.update(versions[number] if callees else ())
+        code |= digests.union(version.digest for version in counted)
     counting = {version for found in versions.values() for version in found}
     sets = store.ancestries().items()
     ancestries = (0, *(number for number, found in sets if counting.issuperset(found)))
-    return Scope(versions, ancestries, frozenset(code))
+    certain = (0, *(number for number, found in sets if here.issuperset(found)))
+    return Scope(versions, ancestries, frozenset(code), certain if callee is not None else ancestries)
+
+
+def scope_at(store: Store, function: StoredFunction, wanted: str) -> Scope:
+    """The versions of a function that are called `wanted`, whatever the code upstream was."""
+    return Scope({function.id: tuple(version.id for version in named(store, function, wanted))}, None, frozenset())
+
+
+def named(store: Store, function: StoredFunction, wanted: str) -> list[StoredVersion]:
+    """The versions of a function that go by a name: ``v3``, a label, what ``version=`` said, or a digest's beginning.
+
+    What ``version=`` said may stand for several: one for each set of values that a factory gave the function.
+
+    Raises
+    ------
+    UnknownName, AmbiguousName
+        No version, or more than one thing, goes by this name.
+    """
+    versions, digits = store.versions(function.id), wanted.lower()
+    ways = [
+        [version for version in versions if version.name == wanted or version.label == wanted],
+        [version for version in versions if version.pin == wanted],
+    ]
+    found = [way for way in ways if way]
+    if not found and len(wanted) >= SHORTEST_DIGEST:
+        found = [[version] for version in versions if version.digest.startswith(digits)]
+    if not found:
+        _refuse_unknown(function, versions, wanted)
+    if any(set(way) != set(found[0]) for way in found):
+        several = ", ".join(f"{version.name} ({version.digest[:12]})" for way in found for version in way)
+        raise AmbiguousName(f"{function.name}: several versions go by {wanted!r}: {several}; write one by its digest")
+    return found[0]
+
+
+#: So many digits of a digest tell a version; fewer might be a misspelled number.
+SHORTEST_DIGEST = 6
+
+
+def _refuse_unknown(function: StoredFunction, versions: list[StoredVersion], wanted: str) -> NoReturn:
+    called = [name for version in versions for name in (version.name, version.label, version.pin) if name]
+    raise UnknownName(
+        f"{function.name} has no version {wanted!r}{did_you_mean(wanted, [*dict.fromkeys(called), 'any'])}, or the "
+        f"first {SHORTEST_DIGEST} digits of a digest; {function.identifier}.versions() lists them"
+    )
 
 
 def _declared(callee: Callee | None) -> dict[str, list[Callee]]:
@@ -82,16 +149,35 @@ def upstream_callees(callee: Callee) -> Iterator[Callee]:
     yield from (dependency.callee for dependency in callee.dependencies)
 
 
-def _newest(store: Store, function: int) -> set[str]:
-    return {digest for (digest,) in store.connection().execute(_NEWEST, (function,))}
+def _latest(store: Store, functions: list[int]) -> dict[int, set[int]]:
+    """The versions that the code of each function had last, as far as the store tells.
+
+    A call tells of the code of its own function and of all that it came from: where somebody went back to earlier
+    code, the calls upstream were hits, and only what was computed from them is new.
+    """
+    owners = dict(store.connection().execute("SELECT id, function FROM _versions").fetchall())
+    ancestries = store.ancestries()
+    found: dict[int, set[int]] = {}
+    query = _NEWEST.format(", ".join(map(str, functions)))
+    for function, version, ancestry in store.connection().execute(query).fetchall():
+        told: dict[int, set[int]] = {function: {version}}
+        for above in ancestries.get(ancestry, ()):
+            told.setdefault(owners.get(above, 0), set()).add(above)
+        for owner, versions in told.items():
+            found.setdefault(owner, versions)
+    return found
 
 
 def tell_left_out(store: Store, function: StoredFunction, scope: Scope) -> None:
     """Say once how many results of a function are left out, being of older code."""
     if not first((StaleResults, str(store.path), function.id, scope.code)):
         return
-    condition = scope.sql(function.id)
-    query = f"SELECT count(*) FROM _calls AS c WHERE c.function = ? AND c.status = 'done' AND NOT ({condition})"
+    # A call that a current one has the content of is not left out: it is there under its new key.
+    same = f"SELECT 1 FROM _calls AS n WHERE n.content_key = c.content_key AND {scope.sql(function.id, 'n')}"
+    query = (
+        "SELECT count(*) FROM _calls AS c WHERE c.function = ? AND c.status = 'done' "
+        f"AND NOT ({scope.sql(function.id)}) AND NOT EXISTS ({same})"
+    )
     (left_out,) = store.connection().execute(query, (function.id,)).fetchone()
     if left_out:
         warn(

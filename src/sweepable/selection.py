@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 from sweepable.callee import Callee
 from sweepable.comparisons import Condition, joined, negated
@@ -14,7 +14,8 @@ from sweepable.failed import NO_ROW, with_rows
 from sweepable.lookups import condition, ordering
 from sweepable.model import Status
 from sweepable.names import did_you_mean
-from sweepable.scope import Scope, scope_of, tell_left_out
+from sweepable.record import note_read
+from sweepable.scope import Scope, scope_at, scope_of, tell_left_out
 from sweepable.store.store import Store, StoredFunction
 from sweepable.tree import FunctionNode, Schema
 
@@ -25,6 +26,10 @@ _BELOW = (
     "UNION SELECT l.downstream FROM below JOIN _lineage AS l ON l.upstream = below.id) SELECT id FROM below)"
 )
 
+
+#: The layouts of results that are not what is declared; of a call without a result it is 0.
+_MISMATCHED = "SELECT id FROM _layouts WHERE json_extract(text, '$[2]') LIKE '!%'"
+_WITHOUT = f"(c.layout = 0 OR c.layout IN ({_MISMATCHED}))"
 
 #: Where a run in progress keeps what it asked the store for: its result depends on what is stored by then.
 ASKED: ContextVar[list[str] | None] = ContextVar("sweepable_asked", default=None)
@@ -54,7 +59,8 @@ class Selection(NamedTuple):
 
     lookups: tuple[tuple[bool, Mapping[str, object]], ...] = ()  # (excluded, look-ups)
     keys: tuple[str, ...] | None = None
-    scope: Literal["current", "any"] = "current"
+    #: Which code counts: ``current``, ``any``, or what a version is called.
+    scope: str = "current"
     statuses: tuple[Status, ...] = ("done",)
     order: tuple[str, ...] = ()
     limit: int | None = None
@@ -62,6 +68,8 @@ class Selection(NamedTuple):
     upstream: int | None = None
     #: Only calls of this selection, which has a limit: what narrows it further comes after that.
     within: Selection | None = None
+    #: Only calls whose result is what is declared; False: only those that have no result, or another one.
+    conforming: bool | None = None
 
 
 class Plan:
@@ -90,13 +98,20 @@ class Plan:
 
     def _scope_of(self, source: Source, selection: Selection) -> Scope | None:
         """The code that counts; for calls given by their keys it says which names there are."""
+        if self.function is None:
+            if selection.scope not in ("current", "any"):
+                raise UnknownName(f"{source.name} has no version {selection.scope!r}: no call of it is stored")
+            return None
+        if selection.scope not in ("current", "any"):
+            return scope_at(source.store, self.function, selection.scope)
         by_key = selection.keys is not None and source.callee is not None
-        if self.function is None or not (selection.scope == "current" or by_key):
+        if selection.scope == "any" and not by_key:
             return None
         return scope_of(source.store, self.function, source.callee)
 
     def _root(self, source: Source, selection: Selection) -> FunctionNode:
-        callee = source.callee if self.function is None or self._scope is not None else None
+        is_current = self._scope is not None and self._scope.ancestries is not None
+        callee = source.callee if self.function is None or is_current else None
         if callee is None and self.function is None:
             names = [found.name for found in self.store.functions()]
             hint = did_you_mean(source.name, names)
@@ -128,8 +143,11 @@ class Plan:
         found = [Condition(f"c.status IN ({marks})", selection.statuses)]
         if self.function is not None:
             found.append(Condition("c.function = ?", (self.function.id,)))
-        if self._scope is not None and self.function is not None and selection.keys is None:
+        is_named = self._scope is not None and self._scope.ancestries is None
+        if self._scope is not None and self.function is not None and (selection.keys is None or is_named):
             found.append(Condition(self._scope.sql(self.function.id)))
+        if selection.conforming is not None:
+            found.append(Condition(f"c.layout NOT IN ({_MISMATCHED})" if selection.conforming else _WITHOUT))
         if selection.upstream is not None:
             found.append(Condition(_BELOW, (selection.upstream,)))
         found += [self._looked_up(excluded, lookups) for excluded, lookups in selection.lookups]
@@ -153,12 +171,14 @@ class Plan:
         return int(next(iter(self._read("SELECT count(*) FROM ({})".format, "1")), (0,))[0])
 
     def _read(self, around: Callable[[str], str], columns: str) -> list[tuple[Any, ...]]:
+        # What a body looks up in the calls it was given may be anything about them.
+        note_read("info" if self._selection.lookups or self._selection.order else "names")
         asked = ASKED.get()
         if asked is not None and self._selection.keys is None:
             asked.append(self.root.title)
         if self.function is None:
             return []
-        if self._scope is not None and self._selection.keys is None:
+        if self._scope is not None and self._scope.ancestries is not None and self._selection.keys is None:
             tell_left_out(self.store, self.function, self._scope)
         found = self._statement
         if len(found.values) > _MOST_VALUES:

@@ -9,6 +9,7 @@ from typing import Any, cast
 
 from sweepable.call import Call
 from sweepable.callee import Callee
+from sweepable.contents import content_keys
 from sweepable.errors import DamagedError, SecurityWarning, TrustError
 from sweepable.model import Status, StoredCall
 from sweepable.notices import logger, warn_once
@@ -113,12 +114,39 @@ def _run_once(call: Call, store: Store) -> Obtained:
     run = Run(call, store)
     bound = with_upstream(run)
     with store.hold(call.key, who=call.title):
-        found = obtain_stored(call, store)  # somebody else may have run it meanwhile
+        # Somebody else may have run it meanwhile.
+        found = obtain_stored(call, store) or take_over(run)
         if found is not None:
             return found
         with run.running():
             value = call.callee.binder.invoke(call.callee.function, bound)
         return run.finish(value)
+
+
+def take_over(run: Run) -> Obtained | None:
+    """The call's value if a call of the same content is stored, which it takes over; its upstream has to be there."""
+    call, store = run.call, run.store
+    run.content_keys = keys = content_keys(call, store)
+    candidates = [key for key in (keys.plain, keys.named) if key is not None] if keys is not None else []
+    for candidate in candidates:
+        origin = store.find_by_content(candidate)
+        # Of the very call, too, the result may have come of code that has changed since.
+        row = _taken(run, candidate, origin) if origin is not None and is_sound(store, origin) else None
+        row = row if row is not None and is_sound(store, row) else None
+        loaded = load(call, store, row) if row is not None else None
+        if loaded is not None:
+            return Obtained(loaded[0], row, True, None)
+    return None
+
+
+def _taken(run: Run, content_key: str, origin: StoredCall) -> StoredCall | None:
+    if run.store.read_only:
+        return origin
+    try:
+        return run.store.take_over(run.taking(content_key), origin)
+    except (OSError, sqlite3.Error, CannotEncode) as error:  # it can still be run
+        logger().warning("%s could not be taken over from a call of the same content: %s", run.call.title(), error)
+        return None
 
 
 def with_upstream(run: Run) -> tuple[object, ...]:

@@ -48,14 +48,14 @@ class Sweep(Query):
     """
 
     def __init__(self, source: Source, space: Space, keys: Sequence[str], counts: Mapping[str, int]) -> None:
-        super().__init__(source, Selection(keys=tuple(keys), scope="any", statuses=_KEPT))
+        super().__init__(source, Selection(keys=tuple(keys), scope="any", statuses=_KEPT, conforming=True))
         self.space = space
         self.counts = dict(counts)
 
     @property
     def failed(self) -> Query:
-        """The failed calls; ``rec.info.error`` and ``rec.info.traceback`` tell why."""
-        return self._but(statuses=_FAILED)
+        """The failed calls, and those whose value is not what is declared; ``rec.info.error`` tells why."""
+        return self._but(statuses=(*_KEPT, *_FAILED), conforming=False)
 
     @property
     def missing(self) -> list[dict[str, object]]:
@@ -66,7 +66,7 @@ class Sweep(Query):
 
     def all(self) -> Query:
         """The done and the failed calls."""
-        return self._but(statuses=(*_KEPT, *_FAILED))
+        return self._but(statuses=(*_KEPT, *_FAILED), conforming=None)
 
     @property
     def _keys(self) -> tuple[str, ...]:

@@ -56,14 +56,15 @@ def explore_class(walk: Walk, node: Node) -> None:
     cls = node.value
     assert isinstance(cls, type)
     label = cls.__qualname__
-    node.own, node.summary = b"class", f"class {label}"
+    bases = ", ".join(base.__qualname__ for base in cls.__bases__ if base is not object)
+    node.own, node.summary = b"class", f"class {label}({bases})" if bases else f"class {label}"
     walk.watch.entries(cls, f"the class {label}")
     walk.watch.attribute(cls, "__bases__", cls.__bases__, f"the bases of {label}")
     if type(cls) is not type:
-        walk.edge(node, "metaclass", type(cls))
+        walk.edge(node, "metaclass", type(cls), spoken=type(cls).__qualname__)
     for at, base in enumerate(cls.__bases__):
         if base is not object:
-            walk.edge(node, f"base {at}", base)
+            walk.edge(node, f"base {at}", base, spoken=base.__qualname__)
     _annotations(walk, node, cls)
     if isinstance(cls, enum.EnumMeta):
         _enumeration(walk, node, cls)

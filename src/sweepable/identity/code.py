@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import abc
+import importlib.util
 import os
+import sys
 import threading
 import types
 import typing
 import weakref
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from types import ModuleType
 from typing import Any, NamedTuple
 
@@ -222,17 +224,18 @@ def _is_python(cls: type) -> bool:
 def _version_of(walk: Walk, mirror: Walk | None, options: Options) -> CodeVersion:
     """What a walk found, and what another found by byte code, as one version."""
     digest, fingerprint = walk.root.digest, mirror.root.digest if mirror is not None else b""
-    named = tuple(f"{package}=={wrappers.installed(package)}" for package in options.packages)
+    named = named_packages(options.packages)
     if named:
         digest, fingerprint = (
             hashed(part, *(name.encode() for name in named)) if part else b"" for part in (digest, fingerprint)
         )
+    missing = [name.partition("==")[0] for name in named if name.endswith(f"=={wrappers.NOT_INSTALLED}")]
     return CodeVersion(
         digest.hex(),
         fingerprint.hex(),
-        tuple(_nodes(walk, mirror)),
+        (*_nodes(walk, mirror), *_installed(named, mirror is not None)),
         tuple(sorted(walk.findings.packages)),
-        tuple(walk.findings.untracked),
+        (*walk.findings.untracked, *map(_is_not_there, missing), *_lost(options.track)),
         tuple(walk.findings.notes),
     )
 
@@ -256,6 +259,34 @@ def _nodes(walk: Walk, mirror: Walk | None) -> Iterator[CodeNode]:
             node.where,
             tuple(dict.fromkeys(numbers[target] for target in node.targets())),
         )
+
+
+def named_packages(packages: Iterable[str]) -> tuple[str, ...]:
+    """Packages whose version counts, with that: ``numpy==2.4.6``."""
+    return tuple(f"{package}=={wrappers.installed(package)}" for package in sorted(set(packages)))
+
+
+def _is_not_there(package: str) -> str:
+    return f"packages= names {package!r}, which is not installed here, so that no version of it counts"
+
+
+def _lost(track: Sequence[str]) -> Iterator[str]:
+    """Names in ``track=`` under which there is nothing to follow: likely misspelled."""
+    for name in track:
+        try:
+            known = name in sys.modules or importlib.util.find_spec(name) is not None
+        except (ImportError, ValueError, AttributeError):
+            known = False
+        if not known:
+            yield f"track= names {name!r}, which is no module here, so that nothing of it is followed"
+
+
+def _installed(named: Sequence[str], mirrored: bool) -> Iterator[CodeNode]:
+    """The packages whose version counts: beside the graph, so that `explain` can tell which has changed."""
+    for name in named:
+        package, _, version = name.partition("==")
+        digest = hashed(name.encode()).hex()
+        yield CodeNode((f"package {package}",), "installed", digest, digest if mirrored else "", version, "")
 
 
 def _difference(before: CodeVersion, after: CodeVersion) -> str | None:

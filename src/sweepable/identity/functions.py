@@ -197,11 +197,18 @@ class Resolver:
         else:
             self._global(reference)
 
-    def closure(self) -> None:
-        """Follow the closure variables that the body's own names have not led to."""
-        for name in self._free:
-            if name not in self._met:
+    def closure(self, without: object = None) -> None:
+        """Follow the closure variables that the body's own names have not led to, and that do not hold `without`."""
+        for name, at in self._free.items():
+            if name not in self._met and (without is None or not self._holds(at, without)):
                 self._cell(Reference(name))
+
+    def _holds(self, at: int, value: object) -> bool:
+        cell = (self._function.__closure__ or ())[at]
+        try:
+            return cell.cell_contents is value
+        except ValueError:
+            return False
 
     def _is_ignored(self, reference: Reference) -> bool:
         written = ""

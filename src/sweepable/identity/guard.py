@@ -41,7 +41,12 @@ class Guard:
     def __init__(self, checks: list[Check], names: dict[str, Any]) -> None:
         self._checks = checks
         self._names = names
-        self.holds: Callable[[object], bool] = _generated([expression for expression, _ in checks], names)
+        # Made when first asked: a process that makes one call never does.
+        self.holds: Callable[[object], bool] = self._holds_first
+
+    def _holds_first(self, root: object) -> bool:
+        self.holds = _generated([expression for expression, _ in self._checks], self._names)
+        return self.holds(root)
 
     def objects(self) -> list[object]:
         """What it compares with: the code, functions and values that the version was made of."""
@@ -66,8 +71,9 @@ def _generated(expressions: list[str], names: dict[str, Any]) -> Callable[[objec
         lines.append(f"        if not ({joined}): return False")
     # Whatever cannot be looked up any more has changed; the walk that follows finds out how.
     lines += ["        return True", "    except Exception:", "        return False"]
-    exec(compile("\n".join(lines), "<sweepable guard>", "exec"), names)
-    holds: Callable[[object], bool] = names.pop("holds")
+    made: dict[str, Any] = {}
+    exec(compile("\n".join(lines), "<sweepable guard>", "exec"), names, made)
+    holds: Callable[[object], bool] = made["holds"]
     return holds
 
 

@@ -6,6 +6,8 @@ from collections.abc import Iterable, Sequence
 
 from blake3 import blake3
 
+from sweepable.model import DIGESTED
+
 # Part of every key: a change of what keys are made of makes a change here, never a clash.
 _FORMAT = b"sweepable call 1"
 #: Short lengths as `framed` writes them: this is on the way of every hit.
@@ -15,6 +17,15 @@ _SIZES = [size.to_bytes(8, "little") for size in range(256)]
 def framed(part: bytes) -> bytes:
     """`part` with its length before it, so that a sequence of parts reads in one way only."""
     return len(part).to_bytes(8, "little") + part
+
+
+#: Encodings up to this length stand in a key as they are; of longer ones stands the digest.
+SHORT = 64
+
+
+def key_part(encoded: bytes) -> bytes:
+    """What of an argument's encoding stands in the key: so little that it can be kept, and the key be made again."""
+    return encoded if len(encoded) <= SHORT else DIGESTED + blake3(encoded).digest()
 
 
 class KeyMaker:
@@ -36,15 +47,15 @@ class KeyMaker:
         # Version and prefix change together, in one assignment: threads may make keys at the same time.
         self._prefix = ("", b"")
 
-    def key(self, version: str, encoded: Sequence[bytes], further: Iterable[tuple[str, str]] = ()) -> str:
+    def key(self, version: str, parts: Sequence[bytes], further: Iterable[tuple[str, str]] = ()) -> str:
         """The key, as 64 hex digits.
 
         Parameters
         ----------
         version : str
             Digest of the code's version.
-        encoded : sequence of bytes
-            One encoding per parameter.
+        parts : sequence of bytes
+            One per parameter, as `key_part` makes them of its encoding.
         further : iterable of (str, str)
             Names and keys of declared upstream calls that are no arguments.
         """
@@ -52,19 +63,31 @@ class KeyMaker:
         if version != known:
             prefix = self._name + framed(version.encode())
             self._prefix = (version, prefix)
-        parts = [prefix]
-        add = parts.append
-        for label, value in zip(self._labels, encoded, strict=True):
-            size = len(value)
+        whole = [prefix]
+        add = whole.append
+        for label, part in zip(self._labels, parts, strict=True):
             add(label)
-            add(_SIZES[size] if size < 256 else size.to_bytes(8, "little"))
-            add(value)
+            add(_SIZES[len(part)])
+            add(part)
         for name, key in further:
-            parts += (framed(b"depends_on"), framed(name.encode()), framed(key.encode()))
-        return blake3(b"".join(parts)).hexdigest()
+            whole += (framed(b"depends_on"), framed(name.encode()), framed(key.encode()))
+        return blake3(b"".join(whole)).hexdigest()
 
 
-def pinned_version(label: str, home: str, closure: bytes) -> str:
+def content_digest(kind: str, *parts: bytes) -> str:
+    """The digest of what is content and no identity: the same under other names and other code.
+
+    Parameters
+    ----------
+    kind : str
+        What it is the digest of; digests of two kinds never meet.
+    *parts : bytes
+        What it consists of.
+    """
+    return blake3(b"".join(map(framed, (b"sweepable content 1", kind.encode(), *parts)))).hexdigest()
+
+
+def pinned_version(label: str, home: str, closure: bytes, packages: Sequence[str] = ()) -> str:
     """The version digest of code that its author has pinned by hand.
 
     Parameters
@@ -75,6 +98,9 @@ def pinned_version(label: str, home: str, closure: bytes) -> str:
         Where the function lives: two functions of one name are not one because their labels are.
     closure : bytes
         Encoding of the values that the function holds: they are data, not code.
+    packages : sequence of str
+        Packages whose version counts all the same, with that.
     """
-    parts = (b"sweepable pinned version", label.encode(), home.encode(), closure)
+    named = (package.encode() for package in packages)
+    parts = (b"sweepable pinned version", label.encode(), home.encode(), closure, *named)
     return blake3(b"".join(map(framed, parts))).hexdigest()

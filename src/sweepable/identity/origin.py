@@ -119,8 +119,18 @@ def file_kind(filename: str) -> str:
         before, found, after = path.partition(os.sep + name + os.sep)
         if found:
             top = after.split(os.sep)[0].partition(".")[0]
-            return "user" if top in _local_packages(before + os.sep + name) else "package"
+            return "user" if _is_local_package(before + os.sep + name, top) else "package"
     return "stdlib" if any(path.startswith(folder + os.sep) for folder in _STDLIB) else "user"
+
+
+def _is_local_package(folder: str, top: str) -> bool:
+    """Whether a top-level name in a site-packages folder was installed from a folder of the user's."""
+    # Most packages bear the name of their distribution and tell its version: looking through all costs more than a hit.
+    version = getattr(sys.modules.get(top), "__dict__", {}).get("__version__", "")
+    likely = f"{folder}{os.sep}{top}-{version}.dist-info"
+    if os.path.isdir(likely):
+        return _is_local(f"{likely}{os.sep}direct_url.json")
+    return top in _local_packages(folder)
 
 
 @lru_cache(maxsize=64)
@@ -128,13 +138,12 @@ def _local_packages(folder: str) -> frozenset[str]:
     """Top-level names in a site-packages folder that were installed from a folder of the user's."""
     names: set[str] = set()
     try:
-        found = [entry.path for entry in os.scandir(folder) if entry.name.endswith(".dist-info")]
+        found = [name for name in os.listdir(folder) if name.endswith(".dist-info")]
     except OSError:
         return frozenset()
-    for path in found:
-        told = path + os.sep + "direct_url.json"
-        if os.path.exists(told) and _is_local(told):
-            names |= _top_levels(os.path.join(path, "RECORD"))
+    for name in found:
+        if _is_local(os.path.join(folder, name, "direct_url.json")):
+            names |= _top_levels(os.path.join(folder, name, "RECORD"))
     return frozenset(names)
 
 

@@ -46,8 +46,8 @@ class Walk(Protocol):
     def described(self, value: object) -> bytes:
         """Encode a function or class by its code."""
 
-    def met(self, key: str, value: object) -> None:
-        """Note an upstream call."""
+    def met(self, key: str, value: object) -> str:
+        """Note an upstream call, and return what it counts by."""
 
     def refusal(self, value: object, reason: str) -> UndigestibleError:
         """The error that says where the value sits and why it cannot be digested."""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import CodeType
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from sweepable.identity.bytecode import Uses, uses
 from sweepable.identity.syntax import Form
@@ -98,7 +98,7 @@ def of_code(code: CodeType) -> References:
         if not names:
             _guess(module, level, used, result)
     for text in used.strings:
-        for name in re.findall(_IN_TEXT, text):
+        for name in _names_in(text):
             result.add(Reference(name, guessed=True))
     if not _EVALUATORS.isdisjoint(used.loaded):
         result.whole = True
@@ -158,13 +158,14 @@ class _Reader:
         _describe_use(self._used, self._result)
         for decorator in self._form.decorators():
             self._around.update(id(node) for node in ast.walk(decorator))
-        nodes = list(self._form.walk())
+        nodes = [node for node in self._form.walk() if type(node) in _TELLING]
         for node in nodes:
             self._note_imports(node)
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in _EVALUATORS:
                 self._read_texts.add(id(node.func))
         for node in nodes:
-            self._visit(node)
+            if id(node) not in self._done:
+                _TELLING[type(node)](self, node)
         return self._result
 
     def _note_imports(self, node: ast.AST) -> None:
@@ -176,34 +177,33 @@ class _Reader:
             for alias in node.names:
                 self._imports[alias.asname or alias.name] = Source(node.module or "", node.level, alias.name)
 
-    def _visit(self, node: ast.AST) -> None:
-        if id(node) in self._done:
-            return
-        if isinstance(node, ast.Name | ast.Attribute):
-            self._chain(node)
-        elif isinstance(node, ast.AugAssign) and isinstance(node.target, ast.Name):
+    def _augmented(self, node: ast.AugAssign) -> None:
+        if isinstance(node.target, ast.Name):
             self._name(node.target.id, (), node.target)
-        elif isinstance(node, ast.Call):
-            self._call(node)
-        elif isinstance(node, ast.ImportFrom):
-            for alias in node.names:
-                self._result.add(Reference(alias.asname or alias.name, (), self._imports[alias.asname or alias.name]))
-        elif isinstance(node, ast.Import):
-            for alias in node.names:  # a submodule that is imported becomes an attribute: it has to be loaded
-                self._result.add(Reference(alias.name, (), Source(alias.name, 0, None), guessed=True))
-        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
-            for name in re.findall(_IN_TEXT, node.value):
+
+    def _import_from(self, node: ast.ImportFrom) -> None:
+        for alias in node.names:
+            self._result.add(Reference(alias.asname or alias.name, (), self._imports[alias.asname or alias.name]))
+
+    def _import(self, node: ast.Import) -> None:
+        for alias in node.names:  # a submodule that is imported becomes an attribute: it has to be loaded
+            self._result.add(Reference(alias.name, (), Source(alias.name, 0, None), guessed=True))
+
+    def _constant(self, node: ast.Constant) -> None:
+        if isinstance(node.value, str):
+            for name in _names_in(node.value):
                 self._result.add(Reference(name, guessed=True))
 
     def _chain(self, node: ast.expr, *more: str) -> None:
         """Note ``a.b.c``, if it begins with a name."""
-        attributes, part = list(reversed(more)), node
+        attributes, part, met = list(reversed(more)), node, [id(node)]
         while isinstance(part, ast.Attribute):
             attributes.append(part.attr)
             part = part.value
+            met.append(id(part))
         if not isinstance(part, ast.Name) or id(part) in self._done:
             return
-        self._done.update(id(inner) for inner in ast.walk(node))
+        self._done.update(met)
         if isinstance(part.ctx, ast.Load):
             self._name(part.id, tuple(reversed(attributes)), part)
 
@@ -255,6 +255,22 @@ class _Reader:
             return
         for reference in chains(tree):
             self._result.add(reference._replace(guessed=True))
+
+
+#: The nodes that tell something, and what does with them.
+_TELLING: dict[type[ast.AST], Callable[[_Reader, Any], None]] = {
+    ast.Name: _Reader._chain,
+    ast.Attribute: _Reader._chain,
+    ast.AugAssign: _Reader._augmented,
+    ast.Call: _Reader._call,
+    ast.ImportFrom: _Reader._import_from,
+    ast.Import: _Reader._import,
+    ast.Constant: _Reader._constant,
+}
+
+
+def _names_in(text: str) -> list[str]:
+    return re.findall(_IN_TEXT, text) if "@" in text else []
 
 
 def _last_base(node: ast.expr) -> str:

@@ -7,6 +7,7 @@ import ast
 import io
 import linecache
 import os
+import re
 import threading
 import tokenize
 from collections.abc import Callable, Iterator, Mapping
@@ -26,6 +27,9 @@ _STATES = 8
 #: The file name of code that `cloudpickle` has sent: the real one is lost on the way.
 _SENT = "<dynamic-code>"
 _MAINS = ("__main__", "__mp_main__")
+_DEFINITIONS = ("def ", "async def ")
+#: How a line goes on, or is no statement, where it is not indented: within brackets, or a comment.
+_WITHIN = " \t\r\f)]}#"
 
 
 T = TypeVar("T")
@@ -59,25 +63,49 @@ class Text:
         self._compiled: dict[int, dict[str, list[CodeType]]] = {}
         self._tree: ast.Module | None = None
         self._scopes: dict[int, list[_Scope]] = {}
-        self._assigned: dict[str, int] | None = None
+        self._lines: list[str] | None = None
+
+    def lines(self) -> list[str]:
+        """The lines of the text, as Python counts them."""
+        if self._lines is None:
+            self._lines = self.text.split("\n")
+        return self._lines
 
     def tree(self) -> ast.Module:
         """The syntax tree; of no statements where the text does not parse."""
         if self._tree is None:
-            try:
-                self._tree = ast.parse(self.text, self.filename)
-            except (SyntaxError, ValueError, RecursionError, MemoryError):
-                self._tree = ast.Module(body=[], type_ignores=[])
+            self._tree = _parsed(self.text, self.filename) or ast.Module(body=[], type_ignores=[])
         return self._tree
 
     def locate(self, code: CodeType) -> Located | None:
         """The tree of a code object, if this text compiles to the very same code."""
+        return self._locate_alone(code) or self._locate_within(code)
+
+    def _locate_alone(self, code: CodeType) -> Located | None:
+        """The same for a function of the module: its own lines are compiled, instead of the whole text."""
+        if code.co_qualname != code.co_name or code.co_freevars or code.co_name.startswith("<"):
+            return None
+        lines = _definition(self.lines(), code.co_firstlineno)
+        # On the lines where it stands, so that nothing but a comparison is needed where nothing has moved.
+        text = "\n" * (code.co_firstlineno - 1) + "\n".join(lines)
+        tree = _parsed(text, self.filename) if lines else None
+        found = _compiled(tree, self.filename, code.co_flags & _FUTURES) if tree is not None else None
+        made = [part for part in inner(found) if part.co_name == code.co_name] if found is not None else []
+        if tree is None or len(made) != 1 or (made[0] != code and normal(made[0]) != normal(code)):
+            return None
+        node = tree.body[0]
+        assert isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        last = (node.end_lineno or 0) - code.co_firstlineno + 1
+        return Located(node, "\n".join(lines[:last]), code.co_firstlineno)
+
+    def _locate_within(self, code: CodeType) -> Located | None:
         named = self._codes(code.co_flags & _FUTURES).get(code.co_name, ())
         wanted = normal(code) if named else b""
         # Of several equal ones the one on the same line, so that the choice never depends on the run.
         ordered = sorted(named, key=lambda found: abs(found.co_firstlineno - code.co_firstlineno))
         same_line = [found for found in ordered if found.co_firstlineno == code.co_firstlineno]
-        same_place = [found for found in same_line if _places(found) == _places(code)]
+        several = len(same_line) > 1
+        same_place = [found for found in same_line if _places(found) == _places(code)] if several else []
         for found in [*same_place, *ordered]:
             if normal(found) == wanted and (scope := self._scope_of(found)):
                 return Located(scope.node, self._segment(scope), scope.first_line)
@@ -85,21 +113,14 @@ class Text:
 
     def line_of(self, name: str) -> int:
         """The line that last binds a module-level name; 0 for none."""
-        if self._assigned is None:
-            self._assigned = dict(_assignments(self.tree()))
-        return self._assigned.get(name, 0)
+        binding = re.compile(rf"(?:class\s+{re.escape(name)}\b|{re.escape(name)}\s*(?::[^=]*|[^\w\s=(.\[:]*)=(?!=))")
+        lines = self.lines()
+        return next((at for at in range(len(lines), 0, -1) if binding.match(lines[at - 1])), 0)
 
     def _codes(self, flags: int) -> dict[str, list[CodeType]]:
         if flags not in self._compiled:
-            self._compiled[flags] = _by_name(self._compile(flags))
+            self._compiled[flags] = _by_name(_compiled(self.text, self.filename, flags))
         return self._compiled[flags]
-
-    def _compile(self, flags: int) -> CodeType | None:
-        try:
-            found = compile(self.text, self.filename, "exec", flags=flags | _FLAGS, dont_inherit=True)
-        except (SyntaxError, ValueError, RecursionError, MemoryError):
-            return None
-        return found if isinstance(found, CodeType) else None
 
     def _scope_of(self, code: CodeType) -> _Scope | None:
         """The one function in the tree that a code object was compiled from; None in any doubt."""
@@ -114,8 +135,37 @@ class Text:
         return innermost[0] if len(innermost) == 1 else None
 
     def _segment(self, scope: _Scope) -> str:
-        lines = self.text.splitlines()
-        return "\n".join(lines[scope.first_line - 1 : scope.node.end_lineno])
+        return "\n".join(self.lines()[scope.first_line - 1 : scope.node.end_lineno])
+
+
+def _parsed(text: str, filename: str) -> ast.Module | None:
+    try:
+        return ast.parse(text, filename)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
+
+
+def _compiled(text: str | ast.Module, filename: str, flags: int) -> CodeType | None:
+    try:
+        found = compile(text, filename, "exec", flags=flags | _FLAGS, dont_inherit=True)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
+    return found if isinstance(found, CodeType) else None
+
+
+def _definition(lines: list[str], first: int) -> list[str]:
+    """The lines of the function that begins at column 0 of a line, as far as indentation tells; none if none does."""
+    at = first - 1
+    while at < len(lines) and not lines[at].startswith(_DEFINITIONS):
+        if at == first - 1 and not lines[at].startswith("@"):
+            return []
+        at += 1
+    end = at + 1
+    while end < len(lines) and (not lines[end] or lines[end][0] in _WITHIN):
+        end += 1
+    while not lines[end - 1].strip():
+        end -= 1
+    return lines[first - 1 : end] if at < len(lines) else []
 
 
 def _by_name(code: CodeType | None) -> dict[str, list[CodeType]]:
@@ -183,19 +233,6 @@ def _inside(code: CodeType, scope: _Scope) -> bool:
 
 def _encloses(scope: _Scope, other: _Scope) -> bool:
     return other is not scope and scope.body[0] <= other.body[0] and other.body[1] <= scope.body[1]
-
-
-def _assignments(tree: ast.Module) -> Iterator[tuple[str, int]]:
-    for statement in tree.body:
-        targets: list[ast.expr] = []
-        if isinstance(statement, ast.Assign):
-            targets = statement.targets
-        elif isinstance(statement, ast.AnnAssign | ast.AugAssign):
-            targets = [statement.target]
-        elif isinstance(statement, ast.ClassDef):
-            yield statement.name, statement.lineno
-        for target in targets:
-            yield from ((n.id, statement.lineno) for n in ast.walk(target) if isinstance(n, ast.Name))
 
 
 _texts: dict[str, list[Text]] = {}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import inspect
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 from typing import TypeAlias
 
 #: A function, as a syntax tree has it.
@@ -40,6 +41,8 @@ class Form:
         self.keep = keep
         self._is_ours = is_ours
         self._fields: set[int] = set()
+        #: The parts of each node that was met, and the node, whose id is not to be given to another one.
+        self._known: dict[int, tuple[ast.AST, list[tuple[str, object]]]] = {}
 
     def serialise(self) -> bytes:
         """The canonical bytes: equal for trees that mean the same, on every Python."""
@@ -47,35 +50,36 @@ class Form:
         stack: list[object] = [self.root]
         while stack:
             part = stack.pop()
-            if isinstance(part, bytes):
-                out += part
-            elif isinstance(part, ast.Constant):
-                out += _constant(part.value)
+            kind = type(part)
+            if kind is bytes:
+                out += part  # type: ignore[arg-type]  # as its type says
+            elif kind is ast.Constant:
+                out += _constant(part.value)  # type: ignore[attr-defined]
+            elif kind is list:
+                out += b"[%d;" % len(part)  # type: ignore[arg-type]
+                stack.extend(reversed(part))  # type: ignore[call-overload]
             elif isinstance(part, ast.AST):
                 self._open(part, out, stack)
-            elif isinstance(part, list):
-                out += b"[%d;" % len(part)
-                stack.extend(reversed(part))
             else:
                 out += _constant(part)
         return bytes(out)
 
     def _open(self, node: ast.AST, out: bytearray, stack: list[object]) -> None:
         parts = self.parts(node)
-        out += _framed(b"(", _spelling(node).encode()) + b"%d;" % len(parts)
+        out += _head(type(node).__name__) + b"%d;" % len(parts)
         for name, value in reversed(parts):
-            stack += [value, _framed(b".", name.encode())]
+            stack += (value, _label(name))
 
     def walk(self) -> Iterator[ast.AST]:
         """Every node that counts, in the order written (decorators first)."""
         stack: list[object] = [self.root]
         while stack:
             part = stack.pop()
-            if isinstance(part, list):
+            if type(part) is list:
                 stack.extend(reversed(part))
             elif isinstance(part, ast.AST):
                 yield part
-                stack.extend(value for _, value in reversed(self.parts(part)))
+                stack += [value for _, value in reversed(self.parts(part))]
 
     def decorators(self) -> list[ast.expr]:
         """The decorators of the function itself that count."""
@@ -83,11 +87,20 @@ class Form:
 
     def parts(self, node: ast.AST) -> list[tuple[str, object]]:
         """The fields of a node that count and are not empty, by name."""
-        if isinstance(node, ast.ClassDef):
-            self._fields.update(id(found) for found in _fields_of_class(node))
-        special = _SPECIAL.get(type(node))
-        fields = special(self, node) if special else list(ast.iter_fields(node))
-        return [(name, value) for name, value in fields if value is not None and value != [] and name not in _NOISE]
+        known = self._known.get(id(node))
+        if known is None:
+            known = self._known[id(node)] = node, self._parts(node)
+        return known[1]
+
+    def _parts(self, node: ast.AST) -> list[tuple[str, object]]:
+        kind = type(node)
+        if kind is ast.ClassDef:
+            self._fields.update(id(found) for found in _fields_of_class(node))  # type: ignore[arg-type]
+        special = _SPECIAL.get(kind)
+        fields = (
+            special(self, node) if special else [(name, getattr(node, name, None)) for name in _counting(kind._fields)]
+        )
+        return [part for part in fields if part[1] is not None and part[1] != [] and part[0] not in _NOISE]
 
     def _foreign(self, decorators: list[ast.expr]) -> list[ast.expr]:
         return [decorator for decorator in decorators if not self._is_ours(decorator)]
@@ -176,9 +189,20 @@ _SPECIAL: dict[type[ast.AST], Callable[[Form, ast.AST], list[tuple[str, object]]
 }
 
 
-def _spelling(node: ast.AST) -> str:
-    """The name of a node's kind; an annotated assignment without its annotation is an assignment."""
-    return "Assign" if isinstance(node, ast.AnnAssign) else type(node).__name__
+@lru_cache(maxsize=256)
+def _counting(fields: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(name for name in fields if name not in _NOISE)
+
+
+@lru_cache(maxsize=256)
+def _head(kind: str) -> bytes:
+    """How a node of a kind begins; an annotated assignment without its annotation is an assignment."""
+    return _framed(b"(", ("Assign" if kind == "AnnAssign" else kind).encode())
+
+
+@lru_cache(maxsize=256)
+def _label(name: str) -> bytes:
+    return _framed(b".", name.encode())
 
 
 def _parameter(arg: ast.arg, annotated: bool) -> list[object]:

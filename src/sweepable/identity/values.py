@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import types
+from collections.abc import Callable
 from importlib import import_module
 from typing import Any, Protocol
 
@@ -51,6 +52,8 @@ class Encoder:
     ----------
     describe : Describe, optional
         How functions and classes are encoded; without it by module and name alone.
+    stand_in : callable, optional
+        What an upstream call counts by, given its key; without it by the key.
 
     Attributes
     ----------
@@ -65,9 +68,10 @@ class Encoder:
     _low: int
     _repeats: int
 
-    def __init__(self, describe: Describe | None = None) -> None:
+    def __init__(self, describe: Describe | None = None, stand_in: Callable[[str], str] | None = None) -> None:
         self.calls: list[tuple[str, str, object]] = []
         self._describe = describe
+        self._stand_in = stand_in
         self._handlers: dict[type, Handler] = {}
         # What is remembered holds its value, so that no id is given to another one meanwhile.
         self._memo: dict[int, tuple[object, bytes]] = {}
@@ -157,9 +161,10 @@ class Encoder:
             self._descriptions[id(value)] = value, part
         return part
 
-    def met(self, key: str, value: object) -> None:
-        """Note an upstream call."""
+    def met(self, key: str, value: object) -> str:
+        """Note an upstream call, and return what it counts by."""
         self.calls.append((written(self._path, self._trail), key, value))
+        return key if self._stand_in is None else self._stand_in(key)
 
     def refusal(self, value: object, reason: str) -> UndigestibleError:
         """The error that says where the value sits and why it cannot be digested."""
@@ -296,7 +301,11 @@ def _by_protocol(kind: type) -> Handler | None:
 
 def _upstream_call(walk: Walk, value: Any) -> bytes:
     key: str = value.__sweepable_key__
-    walk.met(key, value)
+    return encode_reference(walk.met(key, value))
+
+
+def encode_reference(key: str) -> bytes:
+    """What stands for an upstream call within a value."""
     return b"K" + sized(key.encode())
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 import reprlib
 import types
 from collections.abc import Callable, Iterable, Mapping
@@ -388,18 +389,58 @@ def _short(key: object) -> str:
 
 def summary(value: object) -> str:
     """A value in a few words, without running anybody's code."""
-    if type(value) in _PLAIN:
+    kind = type(value)
+    if kind in _PLAIN:
         return _SHOW.repr(value)
-    if type(value) in (list, tuple, set, frozenset) and all(type(part) in _PLAIN for part in value):  # type: ignore[attr-defined]
-        return _SHOW.repr(value)
+    if kind in _CONTAINERS:
+        return _SHOW.repr(value) if _is_small(value) else f"{kind.__name__} of {len(value)}"  # type: ignore[arg-type]
     if isinstance(value, np.ndarray):
-        return f"{value.dtype} array of shape {value.shape}"
-    return type(value).__qualname__
+        return _array(value)
+    if isinstance(value, np.number | np.bool_) or kind.__module__.partition(".")[0] in _PRINTED:
+        return repr(value)
+    return kind.__qualname__ + _attributes(value)
 
 
+def _array(value: np.ndarray[Any, Any]) -> str:
+    if value.size <= _SMALL_ARRAY and value.dtype.kind in "biufc" and type(value) is np.ndarray:
+        return f"{value.dtype} array {value.tolist()}"
+    return f"{value.dtype} array of shape {value.shape}"
+
+
+def _attributes(value: object) -> str:
+    """The attributes of an instance, where they are few and plain."""
+    if isinstance(value, enum.Enum):
+        return f".{value.__dict__.get('_name_')}"
+    try:
+        own = object.__getattribute__(value, "__dict__")
+    except AttributeError:
+        return ""
+    if type(own) is not dict or isinstance(value, type | types.ModuleType) or not own or not _is_small(own):
+        return ""
+    return f"({', '.join(f'{name}={_SHOW.repr(part)}' for name, part in own.items())})"
+
+
+def _is_small(value: Any, depth: int = 3) -> bool:
+    """Whether a container holds a few plain values, and containers of such."""
+    if len(value) > _MOST_PARTS:
+        return False
+    parts = [*value.keys(), *value.values()] if type(value) is dict else value
+    return all(
+        type(part) in _PLAIN or (type(part) in _CONTAINERS and depth > 0 and _is_small(part, depth - 1))
+        for part in parts
+    )
+
+
+#: Longer containers are told by their length.
+_MOST_PARTS = 40
+_SMALL_ARRAY = 8
 _SHOW = reprlib.Repr()
 _SHOW.maxstring = _SHOW.maxother = 60
+_SHOW.maxdict = _SHOW.maxlist = _SHOW.maxtuple = _SHOW.maxset = _SHOW.maxfrozenset = _MOST_PARTS
 _PLAIN = frozenset({bool, int, float, complex, str, bytes, type(None)})
+_CONTAINERS = frozenset({list, tuple, dict, set, frozenset})
+#: Of the standard library, with a short form of their own.
+_PRINTED = frozenset({"datetime", "decimal", "fractions", "pathlib", "uuid"})
 
 EXPLORERS["value"] = explore_value
 EXPLORERS["absent"] = lambda walk, node: None

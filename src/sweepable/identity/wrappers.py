@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import functools
+import importlib
 import io
-import sys
 import threading
 import types
 import weakref
@@ -66,7 +66,7 @@ _INERT: tuple[type, ...] = (
 #: The same of `logging`, by name: importing it costs more than this whole package of identity.
 _INERT_LOGGING = ("Logger", "LoggerAdapter", "Handler", "Formatter")
 #: Where sweepable's own classes live whose instances are means of working.
-_STORES = f"{origin.OWN_NAME}.store"
+_MEANS = (f"{origin.OWN_NAME}.store", f"{origin.OWN_NAME}.identity")
 #: A cached method of one instance.
 _METHOD_PIECES = ("__wrapped__", "_instance")
 _MARKS = ("__sweepable_key__", "__sweepable_calls__", "__sweepable_digest__", "__sweepable_upstream__")
@@ -87,7 +87,7 @@ def _classify_ours(walk: Walk, value: Any) -> str | None:
         return "own"
     if isinstance(getattr(value, "__wrapped__", None), FunctionType):
         return "wrapper"
-    return "" if kind.__module__.startswith(_STORES) else "value"
+    return "" if kind.__module__.startswith(_MEANS) else "value"
 
 
 def _classify_code(walk: Walk, value: Any) -> str | None:
@@ -153,24 +153,59 @@ def _explore_cached(walk: Walk, node: Node) -> None:
     front: Any = node.value
     said: Said = front.callee.said
     packages = [f"{package}=={installed(package)}" for package in said.options.packages]
-    facts = packages if said.pin is None else [said.home, said.name, f"version {said.pin}"]
+    facts = packages if said.pin is None else [said.home, said.name, f"version {said.pin}", *packages]
     node.own, node.summary = "\0".join(facts).encode(), ", ".join(facts)
     if said.pin is None:
         walk.edge(node, "function", walk.looked_through(front), front, spoken=node.names[0])
-    elif isinstance(plain := walk.looked_through(front), FunctionType):
-        Resolver(walk, node, plain).closure()
+    else:
+        _follow_pinned(walk, node, walk.looked_through(front))
     for label, given in said.given:
         walk.edge(node, label, given, front, spoken=f"{said.name}({label})")
 
 
+def _follow_pinned(walk: Walk, node: Node, function: object) -> None:
+    """Of a pinned function the values that it holds; of a wrapper those of what it wraps, whose code does not count."""
+    while isinstance(function, FunctionType):
+        wrapped = vars(function).get("__wrapped__")
+        Resolver(walk, node, function).closure(without=wrapped)
+        if wrapped is not None:
+            walk.watch.attribute(function, "__wrapped__", wrapped, f"the function that {function.__qualname__} wraps")
+        function = wrapped
+    if isinstance(function, functools._lru_cache_wrapper):
+        _follow_pinned(walk, node, function.__wrapped__)
+    elif function is not None:  # a partial, a method, an object: what it holds is not to be had without it
+        walk.edge(node, "function", function)
+
+
+#: Instead of a version; said, as it may be a misspelled name.
+NOT_INSTALLED = "not installed"
+
+
 def installed(package: str) -> str:
-    """The version in which a package is installed."""
+    """The version in which a package is installed, whether or not it has been imported yet.
+
+    It may be named as it is installed or as it is imported: ``scikit-learn``, ``sklearn``.
+    """
     from importlib.metadata import PackageNotFoundError, version
 
     try:
         return version(package)
-    except PackageNotFoundError:
-        return str(getattr(sys.modules.get(package), "__version__", "not installed"))
+    except (PackageNotFoundError, ValueError):
+        return _imported_version(package)
+
+
+@functools.cache
+def _imported_version(package: str) -> str:
+    """By the name by which it is imported; a third of a second, so once in a process."""
+    from importlib.metadata import packages_distributions, version
+
+    names = packages_distributions().get(package, ())
+    if names:
+        return ", ".join(f"{name} {version(name)}" for name in sorted(set(names)))
+    try:
+        return str(importlib.import_module(package).__version__)
+    except Exception:  # a module without one, or one that cannot be imported, or none at all
+        return NOT_INSTALLED
 
 
 def _explore_own(walk: Walk, node: Node) -> None:

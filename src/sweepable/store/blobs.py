@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from typing import Any, NamedTuple
 
 from blake3 import blake3
@@ -14,7 +13,7 @@ from sweepable.store.files import Buffer, Stamp
 
 #: Up to this size a blob is read and checked at every open; a larger one is mapped, and checked when its stamp is new.
 CHECKED = 1024 * 1024
-_DIGEST = "[0-9a-f]{64}"
+_HEX = frozenset("0123456789abcdef")
 
 
 class Opened(NamedTuple):
@@ -39,7 +38,7 @@ class Blobs:
 
     def path(self, digest: str, extension: str) -> str:
         """Where a blob stands; only digests become paths."""
-        if not re.fullmatch(_DIGEST, digest) or extension not in ("npy", "pkl"):
+        if len(digest) != 64 or not _HEX.issuperset(digest) or extension not in ("npy", "pkl"):
             raise DamagedError(f"a stored value names no blob: {digest[:80]!r}")
         return os.path.join(self._folder, digest[:2], f"{digest}.{extension}")
 

@@ -8,8 +8,17 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any, NamedTuple
 
+from sweepable.errors import DamagedError
+from sweepable.model import PIN, CodeNode, CodeVersion
 from sweepable.store import function_tables, index
 from sweepable.store.connections import Connections, uri
+
+#: A pinned version has a manifest of one node, which says so; the byte code of any other is known.
+_VERSIONS = f"""
+SELECT id, digest, created, label, CASE WHEN fingerprint = '' AND json_valid(manifest) THEN
+CASE json_extract(manifest, '$[0].kind') WHEN '{PIN}' THEN json_extract(manifest, '$[0].summary') END END
+FROM _versions WHERE function = ? ORDER BY id
+"""
 
 
 class StoredFunction(NamedTuple):
@@ -51,6 +60,24 @@ class StoredVersion(NamedTuple):
     #: Seconds since the epoch.
     created: float
     counted: Callable[[], int]
+    #: The how manieth of its function it is, from 1.
+    number: int
+    #: What somebody has called it.
+    label: str | None = None
+    #: What ``version=`` said, of a version pinned by hand.
+    pin: str | None = None
+
+    @property
+    def name(self) -> str:
+        """The number as people write it: ``v3``."""
+        return f"v{self.number}"
+
+    @property
+    def title(self) -> str:
+        """The number and whatever else it is called: ``v3 'submitted'``."""
+        further = [repr(self.label)] if self.label else []
+        further += [f"(pinned {self.pin!r})"] if self.pin is not None else []
+        return " ".join([self.name, *further])
 
     @property
     def calls(self) -> int:
@@ -118,8 +145,33 @@ class Catalogue:
 
     def versions(self, function_id: int) -> list[StoredVersion]:
         """The versions of a function's code, in the order in which they came."""
-        rows = self._rows("SELECT id, digest, created FROM _versions WHERE function = ? ORDER BY id", function_id)
-        return [StoredVersion(id, digest, at, partial(self.count_calls, id)) for id, digest, at in rows]
+        rows = self._rows(_VERSIONS, function_id)
+        return [
+            StoredVersion(id, digest, at, partial(self.count_calls, id), number, label, pin)
+            for number, (id, digest, at, label, pin) in enumerate(rows, 1)
+        ]
+
+    def code(self, version_id: int) -> CodeVersion:
+        """A stored version with all that it reached, as its manifest says.
+
+        Raises
+        ------
+        DamagedError
+            When the manifest cannot be read.
+        """
+        query = "SELECT digest, fingerprint, manifest, packages, untracked FROM _versions WHERE id = ?"
+        try:
+            ((digest, fingerprint, *texts),) = self._rows(query, version_id)
+            manifest, packages, untracked = map(json.loads, texts)
+            nodes = tuple(map(_node, manifest))
+            return CodeVersion(digest, fingerprint, nodes, tuple(packages), tuple(untracked))
+        except (ValueError, TypeError, KeyError) as error:
+            raise DamagedError(f"the manifest of version {version_id} is damaged: {error}") from error
+
+    def done_counts(self, function_id: int) -> dict[int, int]:
+        """How many calls are done under each version of a function, by the version's id."""
+        query = "SELECT version, count(*) FROM _calls WHERE function = ? AND status = 'done' GROUP BY version"
+        return dict(self._rows(query, function_id))
 
     def count_calls(self, version_id: int) -> int:
         """How many calls are stored under a version."""
@@ -180,3 +232,7 @@ class Catalogue:
 
         self._connections.handle()  # which makes the index where there is none
         return sqlite_utils.Database(sqlite3.connect(f"{uri(self._connections.index)}?mode=ro", uri=True))
+
+
+def _node(kept: dict[str, Any]) -> CodeNode:
+    return CodeNode(**{**kept, "names": tuple(kept["names"]), "edges": tuple(kept["edges"])})

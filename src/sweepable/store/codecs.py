@@ -65,6 +65,8 @@ class External(NamedTuple):
     dtype: str
     inline: bytes | None
     digest: str
+    #: Whether it brings code of the user's along: instances of their classes, or functions.
+    code: bool = False
 
     @property
     def facts(self) -> OutputFacts:
@@ -93,7 +95,7 @@ class Externals:
         self, value: object, *, limit: int | None = None, parts: Sequence[object] = (), codec: str | None = None
     ) -> External | None:
         """`value` as an `External`; None where it takes more than `limit` bytes."""
-        codec, chunks = encode_value(value, limit=limit, parts=parts, codec=codec)
+        codec, chunks, code = encode_value(value, limit=limit, parts=parts, codec=codec)
         size = sum(len(chunk) for chunk in chunks)
         if limit is not None and (size > limit or not chunks):
             return None
@@ -104,19 +106,22 @@ class Externals:
             self._room -= size
         else:
             digest = self._keep(EXTENSIONS[codec], chunks, size)
-        return External(codec, size, type_name(value), shape, dtype, inline, digest)
+        return External(codec, size, type_name(value), shape, dtype, inline, digest, code)
 
 
 def encode_value(
     value: object, *, limit: int | None = None, parts: Sequence[object] = (), codec: str | None = None
-) -> tuple[str, list[Buffer]]:
-    """The codec for a value that is not plain, and its bytes in chunks (none at all when beyond `limit`)."""
+) -> tuple[str, list[Buffer], bool]:
+    """The codec for a value that is not plain, its bytes in chunks (none at all when beyond `limit`), and whether
+    it brings code along.
+    """
     if codec != "pickle" and npy.accepts(value) and not parts:
         assert isinstance(value, np.ndarray)
         if limit is not None and value.nbytes > limit:
-            return "npy", []
-        return "npy", npy.encode(value)
-    return "pickle", pickles.encode(value, limit=limit, parts=parts) or []
+            return "npy", [], False
+        return "npy", npy.encode(value), False
+    found = pickles.encode(value, limit=limit, parts=parts)
+    return ("pickle", *found) if found is not None else ("pickle", [], False)
 
 
 def decode_value(codec: str, buffer: Any, parts: Sequence[object] = ()) -> object:

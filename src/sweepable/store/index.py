@@ -14,8 +14,18 @@ from typing import Any, NamedTuple, cast
 from blake3 import blake3
 
 from sweepable.findings import OUTSIDE, merged
-from sweepable.model import CodeVersion, FunctionFacts, Layout, NewCall, Status, StoredCall, UpstreamCall
-from sweepable.store import function_tables, schema
+from sweepable.model import (
+    LONGEST_SOURCE,
+    PIN,
+    CodeVersion,
+    FunctionFacts,
+    Layout,
+    NewCall,
+    Status,
+    StoredCall,
+    UpstreamCall,
+)
+from sweepable.store import contents, function_tables, schema
 from sweepable.store.cells import Cell
 from sweepable.store.files import Stamp
 from sweepable.store.function_tables import Column
@@ -51,6 +61,8 @@ class Prepared(NamedTuple):
     #: Outputs that are no scalars, described: they stand in a column only where there is one.
     others: dict[Column, Cell]
     blobs: list[Blob]
+    #: How the outputs are named, of a call whose outputs are not at hand: it is taken over from another.
+    layout: Layout | None = None
 
 
 # -- the check digest
@@ -146,13 +158,14 @@ def put(
     function, table = interned.once(("function", *at), function_id, c, new.function, new.version.digest)
     upstream = _upstream_rows(c, new.upstream)
     call_id = found if found is not None else _former_id(c, new.key)
+    layout = new.outputs.layout if new.outputs else prepared.layout
     values = (
         new.key,
         function,
         interned.once(("version", *at), _version_id, c, function, new.version),
         _ancestry_id(c, [row[0] for row in upstream.values()], interned),
         new.status,
-        interned.once(new.outputs.layout, _layout_id, c, new.outputs.layout) if new.outputs else 0,
+        interned.once(layout, _layout_id, c, layout) if layout else 0,
         prepared.arguments,
         prepared.result,
         prepared.error,
@@ -162,7 +175,9 @@ def put(
         write_audit(c, values[2], new.audit)
     facts = _with_inherited(c, new.environment, {row[3] for row in upstream.values()}, interned)
     environment = interned.once(("environment", *facts.items()), _environment_id, c, facts)
-    call_id = _write_call(c, call_id, found, (*values, new.started, new.seconds, environment), check_digest(*values))
+    content = _content(c, new, layout, prepared, upstream)
+    further = (new.started, new.seconds, environment, *content, new.taken_from, new.migration)
+    call_id = _write_call(c, call_id, found, (*values, *further, check_digest(*values)))
     if was_known:
         c.execute("DELETE FROM _lineage WHERE downstream = ?", (call_id,))
         c.execute("DELETE FROM _uses WHERE call = ?", (call_id,))
@@ -182,25 +197,31 @@ def _stored(c: sqlite3.Connection, call_id: int) -> StoredCall:
     return StoredCall(*c.execute(BY_ID, (call_id,)).fetchone()[:13])
 
 
-_Values = tuple[str, int, int, int, Status, int, bytes, "bytes | None", "bytes | None", float, float, int]
+def _content(
+    c: sqlite3.Connection, new: NewCall, layout: Layout | None, prepared: Prepared, upstream: _Upstream
+) -> tuple[str | None, str | None, str | None]:
+    """The columns ``content_key``, ``content`` and ``content_named``."""
+    if layout is None or prepared.result is None:
+        return None, None, None
+    edges = ((role, name, upstream[key][0]) for key, role, name in new.upstream if key in upstream)
+    content = contents.of_call(c, new, layout, prepared.result, edges)
+    return (None, None, None) if content is None else (new.content_key, *content)
 
 
-def _write_call(c: sqlite3.Connection, call_id: int | None, found: int | None, values: _Values, check: str) -> int:
-    row = (*values, check)
+_WRITTEN = (
+    *("key", "function", "version", "ancestry", "status", "layout", "arguments", "result", "error"),
+    *("started", "seconds", "environment", "content_key", "content", "content_named", "taken_from", "migration"),
+    "check_digest",
+)
+_UPDATE = f"UPDATE _calls SET {', '.join(f'{name} = ?' for name in _WRITTEN)} WHERE id = ?"
+_INSERT = f"INSERT INTO _calls ({', '.join(_WRITTEN)}, id) VALUES ({', '.join('?' * len(_WRITTEN))}, ?)"
+
+
+def _write_call(c: sqlite3.Connection, call_id: int | None, found: int | None, values: tuple[object, ...]) -> int:
     if found is not None:
-        c.execute(
-            "UPDATE _calls SET key = ?, function = ?, version = ?, ancestry = ?, status = ?, layout = ?, "
-            "arguments = ?, result = ?, error = ?, started = ?, seconds = ?, environment = ?, check_digest = ?, "
-            "content_key = NULL WHERE id = ?",
-            (*row, found),
-        )
+        c.execute(_UPDATE, (*values, found))
         return found
-    cursor = c.execute(
-        "INSERT INTO _calls (key, function, version, ancestry, status, layout, arguments, result, error, started, "
-        "seconds, environment, check_digest, id) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        (*row, call_id),
-    )
-    return cast("int", cursor.lastrowid)
+    return cast("int", c.execute(_INSERT, (*values, call_id)).lastrowid)
 
 
 def _environment_id(c: sqlite3.Connection, environment: Mapping[str, str]) -> int:
@@ -283,13 +304,28 @@ def _version_id(c: sqlite3.Connection, function: int, version: CodeVersion) -> i
             version.digest,
             version.fingerprint,
             time.time(),
-            _storable(version.nodes[0].summary) if version.nodes else "",
-            json.dumps([node._asdict() for node in version.nodes]),
+            _storable(version.nodes[0].summary) if version.nodes and version.nodes[0].kind != PIN else "",
+            json.dumps([node._replace(summary=node.summary[:LONGEST_SOURCE])._asdict() for node in version.nodes]),
             json.dumps(version.packages),
             json.dumps(version.untracked),
         ),
     )
     return cast("int", cursor.lastrowid)
+
+
+def set_label(c: sqlite3.Connection, version: int, label: str | None) -> None:
+    """Call a version something, or nothing any more."""
+    c.execute("UPDATE _versions SET label = ? WHERE id = ?", (label, version))
+
+
+def labelled(c: sqlite3.Connection, version: int, label: str) -> int | None:
+    """Another version of the same function that bears this label."""
+    query = (
+        "SELECT o.id FROM _versions AS v JOIN _versions AS o ON o.function = v.function AND o.id <> v.id "
+        "WHERE v.id = ? AND o.label = ?"
+    )
+    row = c.execute(query, (version, label)).fetchone()
+    return None if row is None else cast("int", row[0])
 
 
 def _storable(text: str) -> str:
@@ -314,6 +350,9 @@ def versions_in(text: str) -> tuple[int, ...]:
     return tuple(int(part) for part in text.split(",") if part)
 
 
+_Upstream = dict[str, tuple[int, int, str, int]]
+
+
 def _layout_id(c: sqlite3.Connection, layout: Layout) -> int:
     text = json.dumps([layout.kind, list(layout.names), layout.declared])
     found = _intern(c, "_layouts", text)
@@ -335,9 +374,6 @@ def _intern(c: sqlite3.Connection, table: str, text: str, column: str = "text") 
 
 
 # -- lineage
-
-
-_Upstream = dict[str, tuple[int, int, str, int]]
 
 
 def _upstream_rows(c: sqlite3.Connection, upstream: tuple[UpstreamCall, ...]) -> _Upstream:
@@ -418,7 +454,8 @@ def relayout(c: sqlite3.Connection, call: StoredCall, layout: Layout, prepared: 
     layout_id = _layout_id(c, layout)
     digest = check_digest(*row, layout_id, stored.arguments, prepared.result, stored.error)
     c.execute(
-        "UPDATE _calls SET layout = ?, result = ?, check_digest = ? WHERE id = ?",
+        # By its content it is no longer what it was to calls below it, which find outputs by name.
+        "UPDATE _calls SET layout = ?, result = ?, check_digest = ?, content = NULL, content_named = NULL WHERE id = ?",
         (layout_id, prepared.result, digest, stored.id),
     )
     c.execute("DELETE FROM _uses WHERE call = ?", (stored.id,))

@@ -13,11 +13,12 @@ import struct
 import sys
 import types
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
 from sweepable.errors import SweepableError
+from sweepable.identity.origin import is_user_code
 from sweepable.store.files import Buffer
 from sweepable.store.plain import Malformed
 
@@ -68,7 +69,15 @@ class _Bounded(io.BytesIO):
 # -- writing
 
 
-def encode(value: object, *, limit: int | None = None, parts: Sequence[object] = ()) -> list[Buffer] | None:
+class Container(NamedTuple):
+    """A value as it is written."""
+
+    chunks: list[Buffer]
+    #: Whether the value brings code of the user's along: instances of their classes, or functions.
+    code: bool
+
+
+def encode(value: object, *, limit: int | None = None, parts: Sequence[object] = ()) -> Container | None:
     """A container in chunks, whose buffers are not copied.
 
     Parameters
@@ -86,15 +95,20 @@ def encode(value: object, *, limit: int | None = None, parts: Sequence[object] =
         When neither can pickle it.
     """
     try:
-        data, buffers = _pickled(value, limit, parts)
+        data, buffers, kinds = _pickled(value, limit, parts)
     except _TooLarge:
         return None
     small = len(data) + sum(len(part) for part in buffers) <= _PAGE
     chunks = _container(data, buffers, 1 if small else _PAGE)
-    return chunks if limit is None or sum(len(chunk) for chunk in chunks) <= limit else None
+    if limit is not None and sum(len(chunk) for chunk in chunks) > limit:
+        return None
+    return Container(chunks, any(map(is_user_code, kinds)))
 
 
-def _pickled(value: object, limit: int | None, parts: Sequence[object]) -> tuple[bytes, list[memoryview]]:
+_Pickled: TypeAlias = tuple[bytes, list[memoryview], set[object]]
+
+
+def _pickled(value: object, limit: int | None, parts: Sequence[object]) -> _Pickled:
     try:
         return _dump(_PlainPickler, value, limit, parts)
     except _TooLarge:
@@ -108,9 +122,7 @@ def _pickled(value: object, limit: int | None, parts: Sequence[object]) -> tuple
             raise CannotEncode(f"a {type(value).__qualname__} that cannot be pickled: {first}") from first
 
 
-def _dump(
-    pickler: type[pickle.Pickler], value: object, limit: int | None, parts: Sequence[object]
-) -> tuple[bytes, list[memoryview]]:
+def _dump(pickler: Any, value: object, limit: int | None, parts: Sequence[object]) -> _Pickled:
     buffers: list[memoryview] = []
     room = 1 << 62 if limit is None else limit
 
@@ -126,8 +138,10 @@ def _dump(
     file = io.BytesIO() if limit is None else _Bounded(limit)
     if parts:
         pickler = _referring(pickler, parts)
-    pickler(file, protocol=5, buffer_callback=keep_inside).dump(value)
-    return file.getvalue(), buffers
+    writing = pickler(file, protocol=5, buffer_callback=keep_inside)
+    writing.kinds = set()
+    writing.dump(value)
+    return file.getvalue(), buffers, writing.kinds
 
 
 def _referring(pickler: Any, parts: Sequence[object]) -> type[pickle.Pickler]:
@@ -190,16 +204,27 @@ def _reduce(found: Any) -> tuple[Any, ...] | None:
 
 
 class _PlainPickler(pickle.Pickler):
+    #: The classes of what was written, and the classes and functions among it.
+    kinds: set[object]
+
     def reducer_override(self, found: Any) -> Any:
+        self.kinds.add(_kind(found))
         reduced = _reduce(found)
         return NotImplemented if reduced is None else reduced
+
+
+def _kind(found: object) -> object:
+    return found if isinstance(found, type | types.FunctionType) else type(found)
 
 
 def _cloud_pickler() -> type[pickle.Pickler]:
     import cloudpickle
 
     class CloudPickler(cloudpickle.Pickler):  # type: ignore[misc]
+        kinds: set[object]
+
         def reducer_override(self, found: Any) -> Any:
+            self.kinds.add(_kind(found))
             if isinstance(found, (io.TextIOWrapper, memoryview)):
                 # cloudpickle would make text in memory of the one, and bytes of the other
                 raise pickle.PicklingError(f"a {type(found).__name__} would not come back as one")

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from sweepable.model import Argument, NewCall, Outputs
 from sweepable.store import index, results
 from sweepable.store.blobs import digest_of
 from sweepable.store.cells import Cell, is_scalar, to_cell
-from sweepable.store.codecs import EXTENSIONS, External, Externals
+from sweepable.store.codecs import EXTENSIONS, INLINE, External, Externals, OutputFacts, Summary
 from sweepable.store.files import Buffer
 from sweepable.store.function_tables import Column
 
@@ -60,6 +61,18 @@ def output_cells(outputs: Outputs | None) -> tuple[dict[Column, Cell], dict[Colu
     if outputs is not None:
         for name, value in zip(outputs.layout.names, outputs.values, strict=True):
             (cells if is_scalar(value) else others)["output", name] = to_cell(value)
+    return cells, others
+
+
+def stored_cells(
+    facts: Mapping[str, OutputFacts], load: Callable[[str], object]
+) -> tuple[dict[Column, Cell], dict[Column, Cell]]:
+    """The same of outputs that are stored; only what is small is loaded."""
+    cells: dict[Column, Cell] = {}
+    others: dict[Column, Cell] = {}
+    for name, found in facts.items():
+        value = load(name) if found.nbytes <= INLINE else Summary(results.described(found), "")
+        (cells if is_scalar(value) else others)["output", name] = to_cell(value)
     return cells, others
 
 

@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 
 from sweepable.errors import DamagedData, DamagedError, StoreError, TrustError
 from sweepable.findings import OUTSIDE
-from sweepable.model import Argument, Failure, Layout, Status, StoredCall
-from sweepable.store import codecs, files, index, results, schema
+from sweepable.model import Argument, Content, Failure, Layout, Status, StoredCall
+from sweepable.store import codecs, contents, files, index, results, schema
 from sweepable.store.blobs import CHECKED, Blobs
 from sweepable.store.catalogue import Catalogue
 from sweepable.store.codecs import EXTENSIONS, External, OutputFacts
@@ -131,6 +131,24 @@ class Reading(Catalogue):
             text = f"a damaged row of the store {self.path} was put aside: call {str(key)[:16]}"
             warnings.warn(text, DamagedData, stacklevel=4)
         return call
+
+    def find_by_content(self, content_key: str) -> StoredCall | None:
+        """The first call that is done and may be taken over under this key by content."""
+        query = "SELECT id FROM _calls WHERE content_key = ? AND status = 'done' ORDER BY id LIMIT 1"
+        row = self._connections.one(query, (content_key,))
+        return None if row is None else self.fetch_id(row[0])
+
+    def contents(self, keys: Sequence[str]) -> dict[str, Content]:
+        """What the calls with these keys are to the calls below them; those that have no content are left out."""
+        with self._connections.reading() as c:
+            return contents.of_keys(c, keys)
+
+    def output_content(self, key: str, name: str) -> str | None:
+        """A digest of one output of a call by content; None where it is unknown, or brings code along."""
+        call = self.fetch(key)
+        if call is None or call.status != "done" or call.result is None or results.brings_code(call.result):
+            return None
+        return results.output_digest(call.result, self.layout(call.layout), name)
 
     def statuses(self, keys: Sequence[str]) -> dict[str, Standing]:
         """How those of many keys that are stored are; their rows are not checked."""

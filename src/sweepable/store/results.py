@@ -7,8 +7,10 @@ import operator
 from collections.abc import Callable
 from typing import Any, cast
 
+from blake3 import blake3
+
 from sweepable.errors import DamagedError
-from sweepable.model import Argument, Failure, Layout, Outputs
+from sweepable.model import Argument, Failure, Layout, Outputs, part_digest
 from sweepable.store import plain
 from sweepable.store.codecs import (
     CannotEncode,
@@ -118,6 +120,21 @@ def _outputs(data: bytes, layout: Layout) -> dict[str, Any]:
         raise DamagedError(f"a stored result is damaged: {error}") from error
 
 
+def output_digest(data: bytes, layout: Layout, name: str) -> str:
+    """A digest of one output as it is stored; nothing is loaded. Equal ones are of equal values."""
+    found = _outputs(data, layout)[name]
+    elsewhere = isinstance(found, Extension)
+    content = plain.encode(found.content if elsewhere else found, None)
+    return blake3(b"elsewhere " + content if elsewhere else b"here " + content).hexdigest()
+
+
+def brings_code(data: bytes) -> bool:
+    """Whether a result holds instances of classes of the user's, or functions: it then means what its code means."""
+    found: list[External] = []
+    plain.decode(data, lambda tag, content: found.append(to_external(content if tag == "X" else content[0])))
+    return any(external.code for external in found)
+
+
 def facts(data: bytes, layout: Layout) -> dict[str, OutputFacts]:
     """What is known of each output without loading it."""
     return {name: _facts_of(part) for name, part in _outputs(data, layout).items()}
@@ -154,8 +171,8 @@ def encode_arguments(arguments: tuple[Argument, ...], externals: Externals) -> b
 
 
 def _argument(argument: Argument, externals: Externals) -> bytes:
-    head = map(plain.text, (argument.name, argument.kind, argument.field, argument.digest))
-    return plain.sequence("t", [*head, _argument_value(argument, externals)])
+    head = map(plain.text, (argument.name, argument.kind, argument.field))
+    return plain.sequence("t", [*head, plain.encode(argument.part, None), _argument_value(argument, externals)])
 
 
 def _argument_value(argument: Argument, externals: Externals) -> bytes:
@@ -187,10 +204,10 @@ def decode_arguments(data: bytes, load: LoadExternal) -> tuple[Argument, ...]:
 
 
 def _decoded_argument(part: Any, load: LoadExternal) -> Argument:
-    name, kind, field, digest, value = part
+    name, kind, field, key_part, value = part
     if isinstance(value, Extension):
-        value = _argument_elsewhere(value, digest, load)
-    return Argument(name, kind, value, field, digest)
+        value = _argument_elsewhere(value, part_digest(key_part), load)
+    return Argument(name, kind, value, field, key_part)
 
 
 def _argument_elsewhere(part: Extension, digest: str, load: LoadExternal) -> object:
@@ -217,6 +234,11 @@ def describe(value: object) -> str:
         return f"{name} of {operator.length_hint(value)}" if hasattr(value, "__len__") else name
     except Exception:
         return name
+
+
+def described(facts: OutputFacts) -> str:
+    """The same of a value that is stored, as far as its facts tell."""
+    return _words(facts.type_name.rpartition(".")[2], facts.dtype, facts.shape)
 
 
 def _words(name: str, dtype: str, shape: tuple[int, ...] | None) -> str:

@@ -12,7 +12,7 @@ from contextlib import AbstractContextManager
 
 from sweepable.model import NewCall, Outputs, StoredCall
 from sweepable.notices import logger
-from sweepable.store import files, index, preparing, results
+from sweepable.store import files, index, preparing, results, taking
 from sweepable.store.catalogue import Route, StoredFunction, StoredVersion
 from sweepable.store.codecs import EXTENSIONS, CannotEncode, OutputFacts, Summary
 from sweepable.store.locks import KeyLocks
@@ -112,6 +112,32 @@ class Store(Reading):
         """Let the next call of this key that is done replace the one that is stored."""
         self._unusable.add(key)
 
+    def take_over(self, new: NewCall, origin: StoredCall) -> StoredCall | None:
+        """Store a call with the result of another one of the same content; None where that is not to be had.
+
+        Parameters
+        ----------
+        new : NewCall
+            Without outputs. When it ran, how long and where are those of `origin`.
+        origin : StoredCall
+            The call whose result it is.
+        """
+        if not self._is_usable(origin):
+            return None
+        pending: list[preparing.Pending] = []
+        blobs = [preparing.blob_row(found) for found in results.blobs_of(origin.result)]
+        prepared = preparing.prepare(new, pending)
+        cells, others = preparing.stored_cells(self.output_facts(origin), lambda name: self.output(origin, name))
+        prepared = prepared._replace(
+            result=origin.result,
+            layout=self.layout(origin.layout),
+            blobs=blobs,
+            cells=prepared.cells | cells,
+            others=others,
+        )
+        with self._published(pending, prepared), self._connections.writing() as c:
+            return taking.take_over(c, new, prepared, origin, self._connections.interned)
+
     def relayout(self, call: StoredCall, outputs: Outputs) -> StoredCall:
         """The same call and value under other output names: its declaration has changed."""
         pending: list[preparing.Pending] = []
@@ -125,6 +151,20 @@ class Store(Reading):
         """Add what an audit found to what is known of a version."""
         with self._connections.writing() as c:
             index.write_audit(c, version, text)
+
+    def set_label(self, version: int, label: str | None) -> int | None:
+        """Call a version of a function something (None: nothing any more), unless another one is called so.
+
+        Returns
+        -------
+        int or None
+            The other version of the function that has this label: nothing was changed then.
+        """
+        with self._connections.writing() as c:
+            other = index.labelled(c, version, label) if label is not None else None
+            if other is None:
+                index.set_label(c, version, label)
+            return other
 
     # -- single flight
 

@@ -1,0 +1,107 @@
+"""The identity of a function whose code its author has pinned by hand: what was written, and the data it holds."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterator
+from types import CellType, FunctionType, MethodType
+from typing import Any
+
+from sweepable.errors import UndigestibleError
+from sweepable.identity.code import describe, named_packages
+from sweepable.identity.frozen import is_frozen
+from sweepable.identity.key import pinned_version
+from sweepable.identity.values import Encoder
+from sweepable.identity.walk import Options
+from sweepable.model import PIN, CodeNode, CodeVersion
+
+_EMPTY = object()
+
+
+class Pin:
+    """The version of a pinned function: its code does not count, but what a factory gave it does.
+
+    Parameters
+    ----------
+    function : callable
+        The user's function.
+    label : str
+        What ``version=`` says.
+    name, home : str
+        Of the function; two functions of one name are not one because their labels are.
+    options : Options
+        The names in its closure that do not count, and the packages whose version does.
+    """
+
+    def __init__(self, function: Callable[..., Any], label: str, *, name: str, home: str, options: Options) -> None:
+        self._label = label
+        self._name = name
+        self._home = home
+        self._options = options
+        self._reads = list(_data_of(function, options.ignored))
+        self._held: list[object] | None = None
+        self._version: CodeVersion | None = None
+
+    def version(self) -> CodeVersion:
+        """The version as it is now; what the closure holds may have been bound anew, or changed."""
+        version = self._version
+        if version is None:
+            return self._examine()
+        return version if not self._reads or self._is_as_it_was() else self._examine()
+
+    def _is_as_it_was(self) -> bool:
+        held = self._held
+        return held is not None and all(read() is value for read, value in zip(self._reads, held, strict=True))
+
+    def _examine(self) -> CodeVersion:
+        held = [read() for read in self._reads]
+        try:
+            values = Encoder(describe).encode([None if value is _EMPTY else value for value in held], "closure")
+        except UndigestibleError as error:
+            error.function = self._name
+            raise
+        packages = named_packages(self._options.packages)
+        digest = pinned_version(self._label, self._home, values, packages)
+        if self._version is None or self._version.digest != digest:
+            self._version = CodeVersion(digest, "", (CodeNode((self._name,), PIN, digest, "", self._label, ""),))
+        self._held = held if all(value is _EMPTY or is_frozen(value) for value in held) else None
+        return self._version
+
+
+#: Reads a value as it is now.
+Read = Callable[[], object]
+
+
+def _data_of(function: Any, ignored: frozenset[str]) -> Iterator[Read]:
+    """What a function holds besides its code: a closure's values, the arguments of a partial, a method's instance.
+
+    Of a wrapper, that and what the function holds that it wraps, but not that function, which is code.
+    """
+    while isinstance(function, FunctionType):
+        wrapped = vars(function).get("__wrapped__")
+        for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True):
+            if name not in ignored and (wrapped is None or _content(cell) is not wrapped):
+                yield functools.partial(_content, cell)
+        function = wrapped
+    if isinstance(function, functools.partial):
+        for value in (function.args, function.keywords):
+            yield functools.partial(_itself, value)
+        yield from _data_of(function.func, ignored)
+    elif isinstance(function, MethodType):
+        yield functools.partial(_itself, function.__self__)
+        yield from _data_of(function.__func__, ignored)
+    elif isinstance(function, functools._lru_cache_wrapper):
+        yield from _data_of(function.__wrapped__, ignored)
+    elif function is not None:  # an object of its own kind: all of it
+        yield functools.partial(_itself, function)
+
+
+def _itself(value: object) -> object:
+    return value
+
+
+def _content(cell: CellType) -> object:
+    try:
+        return cell.cell_contents
+    except ValueError:  # not bound yet
+        return _EMPTY

@@ -1,0 +1,51 @@
+"""Calls whose result is that of another call: taken over because the content is the same."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+
+from sweepable.model import NewCall, StoredCall, UpstreamCall
+from sweepable.store.index import Prepared, find, put
+from sweepable.store.interned import Interned
+
+#: Whether what was called inside a call came from any of these calls.
+_NESTED_BELOW = (
+    "WITH RECURSIVE above(id) AS (SELECT upstream FROM _lineage WHERE downstream = ? AND role = 'nested' "
+    "UNION SELECT l.upstream FROM above JOIN _lineage AS l ON l.downstream = above.id) "
+    "SELECT 1 FROM above WHERE id IN (SELECT value FROM json_each(?)) LIMIT 1"
+)
+
+
+def take_over(
+    c: sqlite3.Connection, new: NewCall, prepared: Prepared, origin: StoredCall, interned: Interned
+) -> StoredCall | None:
+    """Write a call with the result of another one of the same content, and with a lineage of its own.
+
+    The calls made inside go along; None where they came from an upstream call that is another one now, or where
+    `origin` is no longer as it was.
+    """
+    _, stored = find(c, origin.id)
+    if stored != origin or origin.status != "done":
+        return None
+    edges = c.execute(
+        "SELECT u.id, u.key, l.role, l.name FROM _lineage AS l JOIN _calls AS u ON u.id = l.upstream "
+        "WHERE l.downstream = ? ORDER BY u.id",
+        (origin.id,),
+    ).fetchall()
+    kept = {call.key for call in new.upstream}
+    replaced = [id for id, key, role, _ in edges if role != "nested" and key not in kept]
+    if replaced and c.execute(_NESTED_BELOW, (origin.id, json.dumps(replaced))).fetchone():
+        return None
+    nested = tuple(UpstreamCall(key, role, name) for _, key, role, name in edges if role == "nested")
+    (text,) = c.execute("SELECT text FROM _environments WHERE id = ?", (origin.environment,)).fetchone() or ("{}",)
+    (audit,) = c.execute("SELECT audit FROM _versions WHERE id = ?", (origin.version,)).fetchone() or (None,)
+    new = new._replace(
+        started=origin.started,
+        seconds=origin.seconds,
+        environment=json.loads(text),
+        upstream=tuple(dict.fromkeys((*new.upstream, *nested))),
+        taken_from=origin.id,
+        audit=audit or "",  # of the same code, under another name perhaps
+    )
+    return put(c, new, prepared, interned)
