@@ -101,7 +101,7 @@ class Audit:
         if self.found is None:
             return
         if self.found.functions:
-            self._store.look_again()
+            self._store.soundness.forget()
         name = self._call.callee.name
         for sentence in self.found.warnings(name):
             warn_once((UntrackedCode, name, sentence), sentence, UntrackedCode)
@@ -128,14 +128,13 @@ def keep(store: Store, call: Call, version: int, found: Found) -> None:
     store.write_audit(version, found.text())
     place = str(store.path), call.callee.name, call.callee.facts.home, call.version.digest
     _known.pop(place, None)
-    store.look_again()
 
 
 def _stored(store: Store, callee: Callee, version: CodeVersion) -> Found | None:
     return found_in(store.audit(callee.name, callee.facts.home, version.digest))
 
 
-def audit_of(callee: Callee, version: CodeVersion | None = None) -> tuple[str, ...]:
+def audit_of(callee: Callee, version: CodeVersion | None = None, store: Store | None = None) -> tuple[str, ...]:
     """What the audit of a version found, as sentences; none where it found nothing, or has not taken place.
 
     Parameters
@@ -144,8 +143,10 @@ def audit_of(callee: Callee, version: CodeVersion | None = None) -> tuple[str, .
         The function.
     version : CodeVersion, optional
         Of its code; by default the one that it has now.
+    store : Store, optional
+        By default the one in use.
     """
-    found = _stored(current_store(callee.options.store), callee, version or callee.version())
+    found = _stored(store or current_store(callee.options.store), callee, version or callee.version())
     return found.all_sentences(callee.name) if found is not None else ()
 
 

@@ -6,6 +6,7 @@ import importlib
 import json
 import sys
 from collections.abc import Callable, Iterator, Mapping, Set
+from functools import partial
 from types import CodeType, FunctionType
 from typing import Any, Protocol
 
@@ -44,19 +45,27 @@ def stands(store: Store, call: Placed) -> bool:
     Nearly always there are none: the answer is then kept in ``store.sound``, where the hit path looks first.
     """
     at = call.version, call.ancestry
-    listed = store.outside.get(at)
-    if listed is None:
-        listed = store.outside[at] = _listed(store, *at)
-    if not listed:
+    if not store.soundness.outside(at, partial(_listed, store)):
         store.sound.add(at)
         return True
-    before = {**listed, **store.state(call.environment)}
-    changed = [label for label, digest in before.items() if digest == _GONE or digest != digest_of(label)]
+    changed = _changed(store, call)
     if not changed:
         return True
-    _tell(store, call, changed)
+    warn_once((stands, *changed), f"{store.function_name(call.version)}: {_said(changed)}", UntrackedCode)
     store.supersede(call.key)
     return False
+
+
+def why_unsound(store: Store, call: Placed) -> str | None:
+    """A sentence about the functions of no version that ran for a stored call and have changed; None for none."""
+    changed = _changed(store, call)
+    return _said(changed) if changed else None
+
+
+def _changed(store: Store, call: Placed) -> tuple[str, ...]:
+    listed = store.soundness.outside((call.version, call.ancestry), partial(_listed, store))
+    before = {**listed, **store.soundness.state(call.environment)} if listed else {}
+    return tuple(label for label, digest in before.items() if digest == _GONE or digest != digest_of(label))
 
 
 def _listed(store: Store, version: int, ancestry: int) -> dict[str, str]:
@@ -69,15 +78,12 @@ def _listed(store: Store, version: int, ancestry: int) -> dict[str, str]:
     return found
 
 
-def _tell(store: Store, call: Placed, changed: list[str]) -> None:
-    name = store.function_name(call.version)
-    spoken = ", ".join(map(_spoken, changed[:3])) + (", ..." if changed[3:] else "")
-    warn_once(
-        (stands, name, *changed),
-        f"{name}: {spoken}: it ran for stored results, which are not used any more: such calls run again. It is "
-        "reached in a way that cannot be followed. Refer to it by name, or give it as an argument, and it is part of "
-        "the code's version.",
-        UntrackedCode,
+def _said(changed: tuple[str, ...]) -> str:
+    spoken = ", ".join(map(_spoken, changed[:3])) + (", ..." if len(changed) > 3 else "")
+    return (
+        f"{spoken}: it ran for stored results, which are not used any more; such calls run again. It is reached in a "
+        "way that cannot be followed. Refer to it by name, or give it as an argument, and it is part of the code's "
+        "version"
     )
 
 

@@ -13,7 +13,6 @@ from typing import Any, NamedTuple, cast
 
 from blake3 import blake3
 
-from sweepable.findings import OUTSIDE, merged
 from sweepable.model import (
     LONGEST_SOURCE,
     PIN,
@@ -25,7 +24,7 @@ from sweepable.model import (
     StoredCall,
     UpstreamCall,
 )
-from sweepable.store import contents, function_tables, schema
+from sweepable.store import audits, contents, function_tables, schema
 from sweepable.store.cells import Cell
 from sweepable.store.files import Stamp
 from sweepable.store.function_tables import Column
@@ -171,9 +170,8 @@ def put(
         prepared.error,
     )
     was_known = call_id is not None
-    if new.audit:
-        write_audit(c, values[2], new.audit)
-    facts = _with_inherited(c, new.environment, {row[3] for row in upstream.values()}, interned)
+    audits.add(c, values[2], new.audit)
+    facts = audits.with_inherited(c, new.environment, [row[3] for row in upstream.values()], interned)
     environment = interned.once(("environment", *facts.items()), _environment_id, c, facts)
     content = _content(c, new, layout, prepared, upstream)
     further = (new.started, new.seconds, environment, *content, new.taken_from, new.migration)
@@ -226,34 +224,6 @@ def _write_call(c: sqlite3.Connection, call_id: int | None, found: int | None, v
 
 def _environment_id(c: sqlite3.Connection, environment: Mapping[str, str]) -> int:
     return _intern(c, "_environments", json.dumps(dict(environment), sort_keys=True))
-
-
-def _with_inherited(
-    c: sqlite3.Connection, own: Mapping[str, str], upstream: Iterable[int], interned: Interned
-) -> Mapping[str, str]:
-    """The environment of a call; functions beside the versions that ran for upstream calls count for it, too."""
-    texts = [text for id in upstream if (text := interned.once(("outside", id), _outside, c, id))]
-    if not texts:
-        return own
-    found: dict[str, str] = {}
-    for text in (own.get(OUTSIDE, "{}"), *texts):
-        for label, digest in json.loads(text).items():
-            # What came of two states at once is not what one would get of either.
-            found[label] = digest if found.get(label, digest) == digest else "several"
-    return {**own, OUTSIDE: json.dumps(found, sort_keys=True)}
-
-
-def _outside(c: sqlite3.Connection, environment: int) -> str:
-    row = c.execute("SELECT text FROM _environments WHERE id = ?", (environment,)).fetchone()
-    return str(json.loads(row[0]).get(OUTSIDE, "")) if row is not None else ""
-
-
-def write_audit(c: sqlite3.Connection, version: int, text: str) -> None:
-    """Add what an audit found to what is known of a version."""
-    (before,) = c.execute("SELECT audit FROM _versions WHERE id = ?", (version,)).fetchone()
-    after = _storable(merged(before, text))
-    if after != before:
-        c.execute("UPDATE _versions SET audit = ? WHERE id = ?", (after, version))
 
 
 def _former_id(c: sqlite3.Connection, key: str) -> int | None:

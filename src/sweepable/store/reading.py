@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from sweepable.errors import DamagedData, DamagedError, StoreError, TrustError
-from sweepable.findings import OUTSIDE
 from sweepable.model import Argument, Content, Failure, Layout, Status, StoredCall
 from sweepable.store import codecs, contents, files, index, results, schema
 from sweepable.store.blobs import CHECKED, Blobs
@@ -17,6 +16,7 @@ from sweepable.store.catalogue import Catalogue
 from sweepable.store.codecs import EXTENSIONS, External, OutputFacts
 from sweepable.store.connections import Connections
 from sweepable.store.files import Stamp
+from sweepable.store.soundness import Soundness
 
 _KEYS_AT_ONCE = 10_000
 
@@ -52,29 +52,16 @@ class Reading(Catalogue):
         self._blobs = Blobs(path)
         self._unusable: set[str] = set()
         self._read = results.loader(self._load)
+        self.soundness = Soundness(self)
+        #: Pairs of version and ancestry whose hits need no further look.
+        self.sound = self.soundness.pairs
         self._forget()
 
     def _forget(self) -> None:
         self._layouts: dict[int, Layout] = {0: Layout("value", ())}
         self._stamps: dict[tuple[str, str], Stamp] = {}
         self._ours: bool | None = None
-        self._states: dict[int, dict[str, str]] = {}
-        self.look_again()
-
-    def look_again(self) -> None:
-        """Forget which versions have no functions beside their own: an audit has found some."""
-        #: Pairs of version and ancestry whose calls were made by code of versions alone.
-        self.sound: set[tuple[int, int]] = set()
-        #: For such pairs, the functions that ran beside, by label, with their digests.
-        self.outside: dict[tuple[int, int], dict[str, str]] = {}
-
-    def state(self, environment: int) -> dict[str, str]:
-        """The functions beside those of versions, as they were when a call of this environment ran."""
-        found = self._states.get(environment)
-        if found is None:
-            text = self.environment(environment).get(OUTSIDE) if environment else None
-            found = self._states[environment] = json.loads(text) if text else {}
-        return found
+        self.soundness.forget()
 
     @property
     def read_only(self) -> bool:

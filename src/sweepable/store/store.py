@@ -12,7 +12,7 @@ from contextlib import AbstractContextManager
 
 from sweepable.model import NewCall, Outputs, StoredCall
 from sweepable.notices import logger
-from sweepable.store import files, index, preparing, results, taking
+from sweepable.store import audits, files, index, preparing, results, taking
 from sweepable.store.catalogue import Route, StoredFunction, StoredVersion
 from sweepable.store.codecs import EXTENSIONS, CannotEncode, OutputFacts, Summary
 from sweepable.store.locks import KeyLocks
@@ -150,7 +150,8 @@ class Store(Reading):
     def write_audit(self, version: int, text: str) -> None:
         """Add what an audit found to what is known of a version."""
         with self._connections.writing() as c:
-            index.write_audit(c, version, text)
+            audits.add(c, version, text)
+        self.soundness.forget()
 
     def set_label(self, version: int, label: str | None) -> int | None:
         """Call a version of a function something (None: nothing any more), unless another one is called so.
