@@ -207,7 +207,9 @@ class Callee:
             return callee_by_name, named
         with contextlib.suppress(SweepableError):  # so that the texts of all that it reaches are known
             self.version()
-        state = (self.function, self.declaration, self.options, self.facts.home, sources.travelling(), self._front)
+        # What it reaches may not be all that this process knows: an argument whose class it is of has to stay small.
+        texts = sources.travelling({code.co_filename for code in self.code.codes().values()})
+        state = (self.function, self.declaration, self.options, self.facts.home, texts, self._front)
         return Callee.__new__, (Callee,), state
 
     def __setstate__(self, state: tuple[Any, ...]) -> None:
