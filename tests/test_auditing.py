@@ -318,6 +318,19 @@ def test_numpy_random_first_used_in_the_body_is_seen(run_script: RunScript) -> N
     assert "global random state of numpy.random" in run_script(source).stderr
 
 
+def test_explain_tells_what_was_noticed(data: Path) -> None:
+    """What was said once can be asked for again."""
+    name = str(data)
+
+    @sweepable.cache(name="noticing")
+    def f() -> str:
+        with open(name) as stream:
+            return stream.read()
+
+    said(f)
+    assert "noticed: noticing reads data.txt" in str(f.explain())
+
+
 # -- when, and at what price
 
 
@@ -679,6 +692,31 @@ def test_what_is_part_of_the_call_otherwise_is_not_out_of_sight(run_lab: RunLab)
             return f(2, square, Model(5))
     """
     assert run_lab(None, "run()", lab=lab) == ("36", "")
+
+
+@needs_monitoring
+def test_nothing_is_taken_over_from_a_call_that_is_not_served(run_lab: RunLab) -> None:
+    """A function under another name takes over results of the same content, but none of code that has changed since."""
+    assert run_lab(PLUG, "f(2)", "f(3)")[0] == "20 30"
+    renamed = LAB.replace("def f(x)", "def fresh(x)").replace("f.partial", "fresh.partial")
+    assert run_lab(PLUG, "fresh(3)", "fresh.peek(3).info.seconds == fresh.peek(3).info.seconds", lab=renamed)[0] == (
+        "30 True"
+    )
+    changed = PLUG.replace("10", "100")
+    assert run_lab(changed, "fresh(2)", "fresh(3)", lab=renamed)[0] == "200 300"
+    # What was taken over is looked at as what it was taken from.
+    assert run_lab(changed, "f(3)")[0] == "300"
+
+
+@needs_monitoring
+def test_explain_tells_of_functions_out_of_sight(run_lab: RunLab) -> None:
+    """Of a hit, that one ran; of a miss, that it has changed. Asking runs nothing, and warns of nothing."""
+    run_lab(PLUG, "f(2)")
+    found, message = run_lab(PLUG, "f.explain(2)")
+    assert found.startswith("hit: f(x=2)") and "noticed: f ran pick (plug.py:13), Gain (plug.py:5)" in found
+    found, message = run_lab(PLUG.replace("10", "100"), "f.explain(2)")
+    assert found.startswith("miss: f(x=2)") and "pick of plug has changed" in found
+    assert message == ""
 
 
 @needs_monitoring
