@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 
-.PHONY: demo test bench clean
+.PHONY: demo test golden bench clean
 
 demo: $(VENV)/stamp-examples
 	@echo "== first process"
@@ -14,6 +14,10 @@ demo: $(VENV)/stamp-examples
 
 test: $(VENV)/stamp-test
 	$(BIN)/python -m pytest -q
+
+# Digests must not depend on the Python: every one that is found gets an environment and makes them again.
+golden: $(VENV)/stamp-test
+	$(BIN)/python tests/every_python.py
 
 bench: $(VENV)/stamp-bench
 	$(BIN)/python benchmarks/against_peers.py
@@ -29,4 +33,4 @@ $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
 
 clean:
-	rm -rf $(VENV) examples/*/.sweepable examples/*/*.png
+	rm -rf $(VENV) .venv-* examples/*/.sweepable examples/*/*.png

@@ -2,9 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from sweepable.identity import registered
+
+
+@pytest.fixture(autouse=True)
+def nothing_registered() -> Iterator[None]:
+    """What a test or an example registers with `sweepable.register_digest` is gone after it."""
+    kept = [(known, dict(known)) for known in (registered._by_type, registered._by_name)]
+    yield
+    for known, before in kept:
+        if known != before:
+            known.clear()
+            known.update(before)
+            registered.generation[0] += 1
 
 
 @pytest.fixture(autouse=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,6 +15,7 @@ from sweepable.model import (
     Argument,
     CodeNode,
     CodeVersion,
+    Environment,
     Failure,
     FunctionFacts,
     NewCall,
@@ -66,7 +68,7 @@ def new_call(
         outputs=(outputs or outputs_of(value)) if returned else None,
         failure=None if returned else Failure("ValueError", "no", "Traceback ..."),
         upstream=upstream,
-        environment=environment or {"python": "3.11"},
+        environment=Environment(json.dumps(environment or {"python": "3.11"})),
     )
 
 

@@ -138,6 +138,7 @@ DIFFERENT: dict[str, Callable[[], Any]] = {
     "Marked other": lambda: _marked("s"),
     "arange 3": lambda: np.arange(3.0),
     "masked": lambda: _masked(2.0),
+    "masked other": lambda: _masked(np.nan),
     "masked fill": lambda: _masked(2.0, fill=7.0),
     "masked less": lambda: np.ma.MaskedArray([1.0, 2.0, 3.0], mask=False),
     "masked hard": lambda: np.ma.MaskedArray([1.0, 2.0, 3.0], mask=False, hard_mask=True),
@@ -201,12 +202,7 @@ SAME: dict[str, tuple[Callable[[], Any], Callable[[], Any]]] = {
     "metadata": (lambda: np.zeros(2, np.dtype("f8", metadata={"a": 1})), lambda: np.zeros(2)),
     "native byte order": (lambda: np.zeros(2, "=f8"), lambda: np.zeros(2, np.float64)),
     "long and long long": (lambda: np.zeros(2, np.longlong), lambda: np.zeros(2, np.int64)),
-    "under the mask": (lambda: _masked(2.0), lambda: _masked(np.nan)),
     "no mask": (lambda: np.ma.MaskedArray([1, 2]), lambda: np.ma.MaskedArray([1, 2], mask=[False, False])),
-    "masked objects": (
-        lambda: np.ma.MaskedArray(np.array([1, "a"], object), mask=[False, True]),
-        lambda: np.ma.MaskedArray(np.array([1, "b"], object), mask=[False, True]),
-    ),
 }
 
 

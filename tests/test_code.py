@@ -16,10 +16,10 @@ import numpy as np
 import pytest
 
 import test_code_edits as edits
+from interpreters import other_pythons
 from running import RunScript, script_environment
 from sweepable.identity.code import CodeIdentity, describe, home_of, is_user_code
 from sweepable.identity.values import Encoder
-from test_syntax import other_pythons
 
 GOLDEN = Path(__file__).with_name("golden_code.json")
 PROJECTS = {

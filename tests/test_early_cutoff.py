@@ -284,3 +284,43 @@ files.is_writable = lambda path: False
     renamed = source.replace("def evaluate_sim", "def evaluation").replace("evaluate_sim", "evaluation")
     second = run_script(guard + renamed + calls.replace("evaluate_sim", "evaluation")).stdout
     assert first.split()[0] == second.split()[0] and second.split()[1] == "[]"
+
+
+IMPURE = """
+import sys
+from pathlib import Path
+import sweepable
+
+RAN = []
+
+@sweepable.cache(ignore=["verbose"], ignore_globals=["RAN"])
+def make(n=1, verbose=False):
+    RAN.append("make")
+    return {made}
+
+@sweepable.cache(ignore_globals=["RAN"])
+def use(made=make):
+    RAN.append("use")
+    return {used}
+
+print(use(), RAN)
+"""
+
+
+@pytest.mark.parametrize(
+    ("made", "used", "after"),
+    [
+        # What a path names is not what it is.
+        ("Path(__file__).with_name('a.txt')", "made.value.write_text('x') and 1", "2"),
+        ("n", "made.verbose", "2"),
+        ("n", "repr(made)[:5]", "2"),
+        ("n", "made == made", "2"),
+        ("n", "made.value", "1"),
+        ("[n, {'a': n}]", "made.value[1]['a']", "1"),
+    ],
+)
+def test_what_is_no_content_is_not_taken_over(run_script: RunScript, made: str, used: str, after: str) -> None:
+    """Paths, ignored parameters, what a Record says of itself: where a call reads these, it runs again."""
+    first = run_script(IMPURE.format(made=made, used=used)).stdout
+    second = run_script(IMPURE.format(made=f"(0, {made})[1]", used=used)).stdout
+    assert first.count("'") == 4 and second.count("'") == 2 * int(after)

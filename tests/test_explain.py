@@ -22,7 +22,7 @@ from running import RunScript
 from sweepable.changes import CodeDifference
 from sweepable.contrast import ParameterDifference
 from sweepable.explanation import UpstreamDifference
-from sweepable.identity import wrappers
+from sweepable.identity import installed
 from sweepable.store.location import current_store
 
 SOURCE = """
@@ -460,7 +460,7 @@ def test_of_several_versions_the_one_with_these_arguments_explains(lab: Any) -> 
 def test_packages_that_count_are_told(monkeypatch: pytest.MonkeyPatch, lab: Any) -> None:
     """``packages=[...]``: another installed version is the reason."""
     sweepable.cache(packages=["numpy"])(lab.simulate)()
-    monkeypatch.setattr(wrappers, "installed", lambda package: "99.0")
+    monkeypatch.setattr(installed, "installed", lambda package: "99.0")
     text = str(sweepable.cache(packages=["numpy"])(lab.simulate).explain())
     assert f"package numpy, used by simulate: {np.__version__} -> 99.0" in text
 

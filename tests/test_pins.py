@@ -12,7 +12,7 @@ import pytest
 
 import sweepable
 from running import RunScript
-from sweepable.identity import wrappers
+from sweepable.identity import installed
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:.*byte code:sweepable.UntrackedCode"),
@@ -193,7 +193,7 @@ def test_packages_count_though_the_code_is_pinned(monkeypatch: pytest.MonkeyPatc
 
     before = digests()
     assert before == digests()
-    monkeypatch.setattr(wrappers, "installed", lambda package: "99.0")
+    monkeypatch.setattr(installed, "installed", lambda package: "99.0")
     after = digests()
     assert before[0] != after[0] and before[1] != after[1]
 

@@ -5,9 +5,7 @@ from __future__ import annotations
 import ast
 import copy
 import json
-import shutil
 import subprocess
-import sys
 import textwrap
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +15,7 @@ from blake3 import blake3
 from hypothesis import given
 from hypothesis import strategies as st
 
+from interpreters import other_pythons
 from running import SOURCE, script_environment
 from sweepable.identity.syntax import Form, FunctionNode
 
@@ -212,14 +211,6 @@ for path in json.load(open(sys.argv[1])):
             found[name] = blake3(Form(node).serialise() + Form(node, keep=True).serialise()).hexdigest()
 print(json.dumps(found))
 """
-
-
-def other_pythons() -> list[str]:
-    """Interpreters on the path, besides this one, that have what is needed."""
-    names = [f"python3.{minor}" for minor in range(11, 16) if (3, minor) != sys.version_info[:2]]
-    probe = ["-c", "import numpy, blake3"]
-    found = [path for path in map(shutil.which, names) if path]
-    return [path for path in found if subprocess.run([path, *probe], capture_output=True).returncode == 0]
 
 
 @pytest.mark.parametrize("python", other_pythons())

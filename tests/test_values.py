@@ -568,12 +568,12 @@ def test_deep_nesting_is_an_error_not_a_crash() -> None:
 
 
 def test_deep_nesting_does_not_crash_with_a_high_recursion_limit() -> None:
-    """Who raised Python's recursion limit gets a digest, and no broken process."""
+    """Who raised Python's recursion limit gets the same error, and no broken process."""
     code = (
         "import sys; sys.setrecursionlimit(10**6)\n"
         "from sweepable.identity.values import digest\n"
         "value = 0\nfor _ in range(10_000): value = [value]\n"
-        "print(digest(value) != digest([value]))"
+        "try: digest(value, 'mesh')\nexcept TypeError as error: print('mesh is a list' in str(error))"
     )
     assert _python(code) == "True"
 
@@ -614,12 +614,6 @@ def test_hash_seeds_do_not_count() -> None:
     """Two processes with different hash seeds digest everything alike."""
     code = f"{_ACROSS}\nprint([digest(value) for value in values])"
     assert _python(code, PYTHONHASHSEED="1") == _python(code, PYTHONHASHSEED="2")
-
-
-def test_digests_are_the_same_on_every_python() -> None:
-    """These digests are fixed: another Python or machine that gives others would compute everything again."""
-    code = f"{_ACROSS}\nprint(digest(values))"
-    assert _python(code) == "dcdb0155781704291392d910409ce22e7c5cd4b4ff85c48eb324b49cb0afc757"
 
 
 # Properties.

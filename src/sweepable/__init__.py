@@ -12,8 +12,10 @@ from sweepable.errors import (
     DamagedData,
     DamagedError,
     DeclarationError,
+    MigrationError,
     NoCallFound,
     NotKept,
+    OtherEnvironment,
     OutputMismatch,
     SecurityWarning,
     SeveralCallsFound,
@@ -36,6 +38,7 @@ from sweepable.errors import (
     WorkerRefused,
 )
 from sweepable.function import CachedFunction
+from sweepable.identity.registered import register_digest
 from sweepable.making import audit, cache, find, wrap
 from sweepable.outputs import Output
 from sweepable.query import Query
@@ -53,8 +56,10 @@ __all__ = [
     "DamagedData",
     "DamagedError",
     "DeclarationError",
+    "MigrationError",
     "NoCallFound",
     "NotKept",
+    "OtherEnvironment",
     "Output",
     "OutputMismatch",
     "Query",
@@ -87,6 +92,7 @@ __all__ = [
     "fixed",
     "grid",
     "points",
+    "register_digest",
     "use",
     "wrap",
     "zipped",

@@ -55,6 +55,7 @@ class Options(NamedTuple):
     track: tuple[Any, ...] = ()
     ignore_globals: tuple[str, ...] = ()
     packages: tuple[str, ...] = ()
+    environment: str | tuple[str, ...] = "note"
     audit: bool = True
 
 
@@ -94,6 +95,8 @@ class Callee:
         self.keys = KeyMaker(self.name, [name for _, name in self.counted])
         self.code = self._find_code()
         self.said = _said(self, self.code)
+        #: The stores and environments whose results have been looked at.
+        self.met: set[tuple[object, int]] = set()
         self.pin = self._find_pin()
         self._front: Any = None
         register(self)
@@ -149,6 +152,7 @@ class Callee:
             track=options.track,
             ignore_globals=options.ignore_globals,
             packages=options.packages,
+            environment=options.environment,
             name=self.name,
         )
 
@@ -156,7 +160,15 @@ class Callee:
         label = self.options.version
         if label is None:
             return None
-        return Pin(self.function, label, name=self.name, home=self.facts.home, options=self.code.options)
+        code = self.code
+        return Pin(
+            self.function,
+            label,
+            name=self.name,
+            home=self.facts.home,
+            options=code.options,
+            environment=code.environment,
+        )
 
     # -- identity
 
@@ -179,7 +191,7 @@ class Callee:
         """Take over a version computed by another process, if the code here is the same; else say what differs."""
         if self.options.version is not None:
             same = self.version().digest == version.digest
-            return None if same else f"{self.name} is pinned to another version here"
+            return None if same else f"{self.name} is pinned to another version here, or has other packages"
         return self.code.adopt(version)
 
     # -- the object that users hold

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from typing import NamedTuple, cast
@@ -180,11 +179,6 @@ def text(sql: str) -> Callable[[str, object], Condition]:
     return found
 
 
-def timestamp(value: object) -> object:
-    """A moment as seconds since the epoch, which is how calls keep it; anything else is itself."""
-    return value.timestamp() if isinstance(value, dt.datetime) else value
-
-
 Compare = Callable[[str, object], Condition]
 #: Look-ups of one value, beside equality.
 COMPARISONS: dict[str, Compare] = {
@@ -199,3 +193,13 @@ COMPARISONS: dict[str, Compare] = {
     "endswith": text("substr({column}, length({column}) - length(?) + 1) = ?"),
 }
 LOOKUPS = ("exact", "ne", *list(COMPARISONS)[:4], "in", *list(COMPARISONS)[4:])
+
+
+def compared(column: str, lookup: str, value: object) -> Condition:
+    """The cells of which a look-up is true; without one, those that are equal to a value or to any of several."""
+    if lookup in COMPARISONS:
+        return COMPARISONS[lookup](column, value)
+    if lookup == "in" or (lookup == "" and is_axis(value)):
+        return among(column, axis_values(value, "in"))
+    found = equal(column, value)
+    return negated(found) if lookup == "ne" else found

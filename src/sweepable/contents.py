@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 
 from sweepable.call import Call, Input, declared_by
 from sweepable.errors import UndigestibleError
 from sweepable.identity.code import describe
-from sweepable.identity.key import content_digest
+from sweepable.identity.key import content_digest, key_part
 from sweepable.identity.values import Encoder
-from sweepable.model import Content, ContentKeys
+from sweepable.model import Argument, Content, ContentKeys
 from sweepable.store.store import Store
 
 #: The content of an upstream call, given its key; it raises `KeyError` for one that has none.
@@ -48,15 +49,19 @@ def _plain(known: Mapping[str, Content]) -> _Look:
     return lambda key: known[key].plain
 
 
-def _named_arguments(call: Call, store: Store, known: Mapping[str, Content]) -> str | None:
+def _named(known: Mapping[str, Content]) -> _Look:
     def look(key: str) -> str:
         named = known[key].named
         if named is None:
             raise KeyError(key)
         return named
 
+    return look
+
+
+def _named_arguments(call: Call, store: Store, known: Mapping[str, Content]) -> str | None:
     try:
-        return content_digest("arguments", *_parts(call, store, look))
+        return content_digest("arguments", *_parts(call, store, _named(known)))
     except (KeyError, UndigestibleError):
         return None
 
@@ -65,21 +70,79 @@ def _parts(call: Call, store: Store, look: _Look) -> Iterator[bytes]:
     """Each parameter that counts, by name and content, and the calls that ``depends_on`` announces."""
     inputs = {found.place: found for found in call.inputs}
     holding = {held.name for held, _ in call.held}
-    for (place, name), encoded in zip(call.callee.counted, call.encoded, strict=True):
+    for (place, name), part in zip(call.callee.counted, call.parts, strict=True):
         yield name.encode()
         if place in inputs:
             yield _input(inputs[place], store, look)
         elif name in holding:
-            yield b"value " + Encoder(describe, look).encode(call.bound[place], name)
+            yield b"value " + key_part(Encoder(describe, look).encode(call.bound[place], name))
         else:
-            yield b"value " + encoded
+            yield b"value " + part
     for name, dependency in call.dependencies:
-        yield f"depends_on {name} {look(dependency.key)}".encode()
+        yield _announced(name, look(dependency.key))
 
 
 def _input(found: Input, store: Store, look: _Look) -> bytes:
     if found.field is None:
-        names = "".join(f" {name}" for name in declared_by(found.source))
-        return f"call {look(found.key)}{names}".encode("utf-8", "surrogatepass")
-    value = store.output_content(found.key, found.field)
-    return (f"output {value}" if value is not None else f"output {found.field} of {look(found.key)}").encode()
+        return _call(look(found.key), declared_by(found.source))
+    return _output(store.output_content(found.key, found.field), found.field, lambda: look(found.key))
+
+
+def _call(content: str, declared: Iterable[str]) -> bytes:
+    return f"call {content}{''.join(f' {name}' for name in declared)}".encode("utf-8", "surrogatepass")
+
+
+def _output(value: str | None, field: str, content: Callable[[], str]) -> bytes:
+    """The value alone where it is data; else the whole call that it is an output of."""
+    return (f"output {value}" if value is not None else f"output {field} of {content()}").encode()
+
+
+def _announced(name: str, content: str) -> bytes:
+    return f"depends_on {name} {content}".encode()
+
+
+def content_of_stored(
+    arguments: Iterable[Argument],
+    announced: Iterable[tuple[str, str]],
+    declared: Mapping[str, tuple[str, ...]],
+    outputs: Mapping[tuple[str, str], str | None],
+    known: Mapping[str, Content],
+) -> Content | None:
+    """The digest of the arguments of a stored call by content, none of whose values holds upstream calls.
+
+    Parameters
+    ----------
+    arguments : iterable of Argument
+    announced : iterable of (name, key)
+        What ``depends_on`` announced.
+    declared : mapping of key to names
+        The declared outputs of the upstream calls among the arguments.
+    outputs : mapping of (key, name) to digest
+        The outputs of upstream calls among the arguments; see `Store.output_content`.
+    known : mapping of key to Content
+        Of the upstream calls; None is the answer where one is missing.
+    """
+
+    def parts(look: _Look) -> Iterator[bytes]:
+        for argument in arguments:
+            key = str(argument.value) if argument.kind != "value" else ""
+            if not argument.part:
+                continue
+            yield argument.name.encode()
+            if argument.kind == "value":
+                yield b"value " + argument.part
+            elif argument.kind == "call":
+                yield _call(look(key), declared[key])
+            else:
+                yield _output(outputs[key, argument.field], argument.field, partial(look, key))
+        for name, key in announced:
+            yield _announced(name, look(key))
+
+    try:
+        plain = content_digest("arguments", *parts(_plain(known)))
+    except KeyError:
+        return None
+    try:
+        return Content(plain, content_digest("arguments", *parts(_named(known))))
+    except KeyError:
+        return Content(plain, None)

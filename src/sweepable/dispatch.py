@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from sweepable.call import Call
 from sweepable.callee import Callee
 from sweepable.errors import SweepableWarning
-from sweepable.identity import sources
+from sweepable.identity import registered, sources
 from sweepable.model import CodeVersion, Failure, Status
 from sweepable.runs import failure_of, quietly
 from sweepable.serving import ensure
@@ -35,6 +35,8 @@ class Payload(NamedTuple):
     sender: int
     #: Texts of functions that are sent by value, by file: callbacks among the arguments count by their source.
     texts: dict[str, tuple[str, ...]]
+    #: What was registered with `register_digest`: what a script or a notebook says, a worker never runs.
+    digests: bytes
 
 
 class Report(NamedTuple):
@@ -54,8 +56,9 @@ def payload_of(call: Call) -> Payload:
         versions[current.callee] = current.callee.complete(current.version)
         queue.extend(current.upstream_calls())
     store = current_store()
-    asked, texts = tuple(versions.items()), sources.travelling()
-    return Payload(call.callee, call.bound, call.key, asked, str(store.path), store.trust, os.getpid(), texts)
+    asked, told = tuple(versions.items()), registered.travelling()
+    texts = sources.travelling()
+    return Payload(call.callee, call.bound, call.key, asked, str(store.path), store.trust, os.getpid(), texts, told)
 
 
 def run_chunk(chunk: list[Payload]) -> list[Outcome]:
@@ -70,6 +73,7 @@ def _here(payload: Payload) -> Outcome:
 def _elsewhere(payload: Payload) -> Outcome:
     said: list[tuple[str, type[Warning]]] = []
     sources.take_in(payload.texts)
+    registered.take_in(payload.digests)
     with use(payload.store, trust=payload.trust), quietly(), _collected(said):
         for callee, version in payload.versions:
             difference = _difference(callee, version)

@@ -15,6 +15,7 @@ Each class is also the built-in a reader would expect, so ``except KeyError`` an
     ├── UpstreamFailed (RuntimeError)         a call cannot run: an upstream call of it failed
     ├── SpaceError (ValueError)               the axes of a sweep do not make a space
     ├── StaleStop (RuntimeError)              a sweep with on_stale="raise" met results of older code
+    ├── MigrationError (ValueError)           stored results cannot be taken over to the code as it is now
     ├── WorkerRefused (RuntimeError)          a worker would have run other code than it was asked to
     └── StoreError (OSError)                  the store cannot be used
         ├── StoreFormatError                  ... because it is of another format
@@ -26,6 +27,7 @@ Each class is also the built-in a reader would expect, so ``except KeyError`` an
     ├── StaleResults                          results exist under older code
     ├── TaintedCall                           a call changed what its own identity depends on
     ├── UntrackedCode                         the code's identity has parts that could not be followed
+    ├── OtherEnvironment                      a served result was computed with another version of a package
     ├── UnknownOutput                         a look-up names what only a run can show to be an output
     ├── UpstreamMismatch                      a run did not make the upstream call it declared
     ├── DamagedData                           stored data failed their check and were put aside
@@ -75,8 +77,9 @@ class UndigestibleError(ArgumentError):
         where = f"{self.function}(): " if self.function else ""
         return (
             f"{where}{self.path} is a {self.type_name}, whose content cannot be digested ({self.reason}). "
-            "The call was not run. Pass the data itself instead (an array, a number, a path), "
-            "or leave the parameter out of the call's identity with @sweepable.cache(ignore=[...])."
+            "The call was not run. Pass the data itself instead (an array, a number, a path), say what stands for such "
+            "a value with sweepable.register_digest, or leave the parameter out of the call's identity with "
+            "@sweepable.cache(ignore=[...])."
         )
 
 
@@ -126,6 +129,10 @@ class StaleStop(SweepableError, RuntimeError):
     """A sweep with ``on_stale="raise"`` met results of older code."""
 
 
+class MigrationError(SweepableError, ValueError):
+    """Stored results cannot be taken over to the code as it is now, or do not hold under it."""
+
+
 class WorkerRefused(SweepableError, RuntimeError):
     """A worker would have run other code, or other constants, than it was asked to."""
 
@@ -164,6 +171,10 @@ class TaintedCall(SweepableWarning):
 
 class UntrackedCode(SweepableWarning):
     """The identity of a function's code has parts that could not be followed."""
+
+
+class OtherEnvironment(SweepableWarning):
+    """A served result was computed with another version of a package that the code reaches."""
 
 
 class UnknownOutput(SweepableWarning):

@@ -98,7 +98,7 @@ def _function(callee: Callee, version: CodeVersion, store: Store) -> StoredFunct
 def _ran(store: Store, row: StoredCall) -> Ran:
     environment = store.environment(row.environment) if row.environment else {}
     failure = store.failure(row)
-    packages = {name[8:]: text for name, text in environment.items() if name.startswith("package ")}
+    packages = dict(environment.get("packages", {}))
     return Ran(
         key=row.key,
         status=row.status,

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
+
+from sweepable.model import Environment
 
 #: Under this name a call's environment tells which functions ran for it that are in no version, with their digests.
 OUTSIDE = "functions outside"
@@ -31,8 +33,8 @@ class Outside(NamedTuple):
 
     def spoken(self) -> str:
         """As one would speak of it."""
-        file, _, line = self.where.rpartition(":")
-        return f"{self.name or 'a function without a name of its own'} ({os.path.basename(file)}:{line})"
+        name = self.name or "a function without a name of its own"
+        return f"{name} ({os.path.basename(self.where)})" if self.where else name
 
 
 class Found(NamedTuple):
@@ -114,6 +116,19 @@ class Found(NamedTuple):
     def warnings(self, name: str) -> Iterator[str]:
         """What of it is worth a warning: all but what is harmless to the function itself."""
         yield from (self._replace(random=()) if self.seeded else self).sentences(name)
+
+
+def with_outside(environment: Environment, functions: Mapping[str, str]) -> Environment:
+    """The environment of a call for which functions ran that are in no version: by label, with their digests."""
+    if not functions:
+        return environment
+    facts = {**json.loads(environment.text), OUTSIDE: dict(functions)}
+    return environment._replace(text=json.dumps(facts, sort_keys=True))
+
+
+def outside_of(text: str) -> dict[str, str]:
+    """The functions that an environment, as it is stored, tells of."""
+    return dict(json.loads(text).get(OUTSIDE, {})) if OUTSIDE in text else {}
 
 
 def found_in(text: str | None) -> Found | None:

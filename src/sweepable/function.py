@@ -12,6 +12,7 @@ from sweepable.call import Call
 from sweepable.callee import Callee
 from sweepable.coroutines import value_of_async
 from sweepable.errors import ArgumentError, NoCallFound, SpaceError
+from sweepable.managed import Managed
 from sweepable.methods import BoundMethod, mark_async
 from sweepable.model import CodeVersion
 from sweepable.query import Query, Source, query_at
@@ -28,13 +29,12 @@ if TYPE_CHECKING:
 
     from sweepable.comparing import Comparison
     from sweepable.explanation import Explanation
-    from sweepable.versions import Versions
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
 
-class CachedFunction(Generic[P, R]):
+class CachedFunction(Managed, Generic[P, R]):
     """A function whose calls are stored and found again. Made by `sweepable.cache`.
 
     Calling it returns what the function returns, run at most once per call, in any process. Signature, name,
@@ -266,33 +266,6 @@ class CachedFunction(Generic[P, R]):
         if call is None:
             raise NoCallFound(f"{len(rows) or 'no'} calls in {store.path} have a key that begins with {key!r}")
         return Record(store, call)
-
-    def versions(self) -> Versions:
-        """The versions of the code that calls are stored under, in the order in which they came: v1, v2, ...
-
-        Returns
-        -------
-        Versions
-            A sequence that prints as a table: when each was first seen, how many calls it has, whether it is the
-            code as it is now, and what differs from that. ``["v2"].diff()`` shows the difference in full;
-            ``["v2"].set_label("submitted")`` names one.
-
-        Examples
-        --------
-        >>> import sweepable
-        >>> @sweepable.cache
-        ... def triple(x=1.0):
-        ...     return 3 * x
-        >>> triple(2.0)
-        6.0
-        >>> [(version.name, version.calls, version.is_now) for version in triple.versions()]
-        [('v1', 1, True)]
-        >>> triple.filter(version="v1", x=2.0).count()
-        1
-        """
-        from sweepable.versions import Versions
-
-        return Versions(self.callee)
 
     # -- sweeping
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
+from sweepable import about
 from sweepable.comparisons import (
     COMPARISONS,
     FALSE,
@@ -14,12 +16,11 @@ from sweepable.comparisons import (
     Condition,
     among,
     axis_values,
-    equal,
+    compared,
     is_axis,
     joined,
     negated,
     one_value,
-    timestamp,
 )
 from sweepable.errors import SweepableError, UnknownName, UnknownOutput
 from sweepable.lineage import calls_of
@@ -31,13 +32,6 @@ from sweepable.upstream import Upstream, as_upstream
 
 #: SQLite joins 64 tables at most.
 _DEEPEST = 62
-_INFO = {
-    "seconds": "c.seconds",
-    "started": "c.started",
-    "status": "c.status",
-    "key": "c.key",
-    "version": "(SELECT v.digest FROM _versions AS v WHERE v.id = c.version)",
-}
 
 
 def condition(root: FunctionNode, written: str, value: object) -> Condition:
@@ -53,12 +47,34 @@ def condition(root: FunctionNode, written: str, value: object) -> Condition:
     for name, lookup in readings(written):
         places = resolve(root, name)
         if places:
-            return _of_places(_checked(places, name, root.title), lookup, value)
-        info = _info_column(name)
-        if info is not None:
-            return _compared(info, lookup, _timestamps(value))
+            return _of_places(_checked(places, name, root.title), partial(_at, lookup=lookup, value=value))
+    for name, lookup in readings(written):
+        found = _about(root, name, lookup, value)
+        if found is not None:
+            return found
     _expect_unknown(root, written)
     return FALSE
+
+
+def _about(root: FunctionNode, name: str, lookup: str, value: object) -> Condition | None:
+    """A look-up of what is known about calls; None where the name is none of that."""
+    asked = about.places(root, name)
+    if asked is None:
+        return None
+    field, places = asked
+
+    def match(place: Place) -> Condition:
+        node = function_of(place.node)
+        return _of_parent(node, about.condition(field, _row(node), lookup, value, root.schema.store))
+
+    return _of_places(_checked(places, name, root.title), match)
+
+
+def _row(node: FunctionNode) -> about.Row:
+    """The SQL of a column of the row that a node's call has in ``_calls``."""
+    if node.parent is None:
+        return "c.{}".format
+    return f"(SELECT u.{{}} FROM _calls AS u WHERE u.id = {_alias(len(node.path))}.id)".format
 
 
 def readings(written: str) -> list[tuple[str, str]]:
@@ -93,6 +109,7 @@ def _checked(places: list[Place], name: str, owner: str) -> list[Place]:
 
 def _expect_unknown(root: FunctionNode, written: str) -> None:
     """Raise for a name that nothing can have; warn of one that code which has never run may turn out to have."""
+    about.refuse(root, written, LOOKUPS)
     for name, _ in readings(written):
         if _may_be_output(root, name):
             warn(
@@ -106,10 +123,8 @@ def _expect_unknown(root: FunctionNode, written: str) -> None:
     if upstream:
         known = [*choices(root), *(f"{name}{SEPARATOR}{lookup}" for lookup in LOOKUPS)]
         raise UnknownName(f"{root.title} has no {written!r}{did_you_mean(written, known)}")
-    if name and (resolve(root, name) or _info_column(name)):
+    if name and resolve(root, name):
         raise UnknownName(f"{root.title}: {name!r} has no look-up {last!r}{did_you_mean(last, LOOKUPS)}")
-    if name == "info":
-        raise UnknownName(f"{root.title}: info has no look-up {last!r}{did_you_mean(last, _INFO)}")
     raise unknown(root, written, root.title)
 
 
@@ -122,12 +137,12 @@ def _may_be_output(root: FunctionNode, name: str) -> bool:
 # -- from a place in the tree to the root's row
 
 
-def _of_places(places: list[Place], lookup: str, value: object) -> Condition:
+def _of_places(places: list[Place], match: Callable[[Place], Condition]) -> Condition:
     """Under one path, any of the functions that stand there; of several paths every one that a call has."""
     by_path: dict[tuple[str, ...], list[Place]] = {}
     for place in places:
         by_path.setdefault(place.path, []).append(place)
-    matches = [joined(" OR ", [_at(place, lookup, value) for place in found]) for found in by_path.values()]
+    matches = [joined(" OR ", [match(place) for place in found]) for found in by_path.values()]
     if len(matches) == 1:
         return matches[0]
     there = [joined(" OR ", [_exists(place) for place in found]) for found in by_path.values()]
@@ -188,7 +203,7 @@ def _way(node: FunctionNode) -> tuple[str, Condition]:
 def _output(node: FunctionNode, alias: str, name: str, lookup: str, value: object) -> Condition:
     column = node.column("output", name)
     if column is not None:
-        return _compared(f"{alias}.{column}", lookup, value)
+        return compared(f"{alias}.{column}", lookup, value)
     if node.has_run("output", name):
         raise SweepableError(f"{node.title}: the output {name} is no scalar; look up by parameters and scalar outputs")
     return FALSE  # declared, and not stored yet
@@ -197,21 +212,21 @@ def _output(node: FunctionNode, alias: str, name: str, lookup: str, value: objec
 def _parameter(node: FunctionNode, alias: str, name: str, lookup: str, value: object) -> Condition:
     plain, calls = node.column("parameter", name), node.column("upstream", name)
     if calls is None:
-        return _compared(f"{alias}.{plain}", lookup, value) if plain is not None else FALSE
+        return compared(f"{alias}.{plain}", lookup, value) if plain is not None else FALSE
     calls, plain = f"{alias}.{calls}", plain and f"{alias}.{plain}"
     if lookup == "isnull":
         return _is_missing(calls, plain, value)
     if lookup in COMPARISONS:
         if plain is None:
             raise _is_upstream(node, name)
-        return _compared(plain, lookup, value)
+        return compared(plain, lookup, value)
     found = joined(" OR ", _matches(node, name, calls, plain, _values(lookup, value)))
     return negated(found) if lookup == "ne" else found
 
 
 def _is_missing(calls: str, plain: str | None, value: object) -> Condition:
     """Neither an upstream call nor a plain value: a cell beside an upstream call's is empty as well."""
-    found = FALSE if plain is None else _compared(plain, "isnull", True)
+    found = FALSE if plain is None else compared(plain, "isnull", True)
     missing = Condition(f"({calls} IS NULL AND {found.sql})", found.values)
     return missing if value else negated(missing)
 
@@ -297,27 +312,6 @@ def _keys_of(value: Any) -> list[str]:
     return [upstream.callee.front().key_of(**upstream.fixed)]
 
 
-# -- a column and a value
-
-
-def _compared(column: str, lookup: str, value: object) -> Condition:
-    if lookup in COMPARISONS:
-        return COMPARISONS[lookup](column, value)
-    if lookup == "in" or (lookup == "" and is_axis(value)):
-        return among(column, axis_values(value, "in"))
-    found = equal(column, value)
-    return negated(found) if lookup == "ne" else found
-
-
-def _info_column(name: str) -> str | None:
-    first, _, part = name.partition(SEPARATOR)
-    return _INFO.get(part) if first == "info" else None
-
-
-def _timestamps(value: object) -> object:
-    return [timestamp(part) for part in value] if isinstance(value, (list, tuple)) else timestamp(value)
-
-
 # -- order
 
 
@@ -325,22 +319,33 @@ def ordering(root: FunctionNode, written: str) -> Condition:
     """The SQL by which ``gain`` or ``-gain`` sorts: missing values and NaN last, whichever the direction."""
     name = written.removeprefix("-")
     places = resolve(root, name)
-    info = _info_column(name)
-    if not places and info is None:
+    asked = about.places(root, name) if not places else None
+    if asked is not None:
+        places = asked[1]
+    if not places:
         _expect_unknown(root, name)
         return Condition("NULL")
     if len({place.path for place in places}) > 1:
         raise ambiguous(name, root.title, places)
-    found = [_expression(place, name) for place in _checked(places, name, root.title)] or [Condition(str(info))]
+    field = asked[0] if asked is not None else None
+    found = [_expression(place, name, field) for place in _checked(places, name, root.title)]
     value = found[0].sql if len(found) == 1 else f"COALESCE({', '.join(one.sql for one in found)})"
     values = tuple(part for one in found for part in one.values)
     direction = "DESC" if written.startswith("-") else "ASC"
     return Condition(f"({value} IS NULL OR {value} = {NAN}), NULLIF({value}, {NAN}) {direction}", values * 3)
 
 
-def _expression(place: Place, written: str) -> Condition:
+def _expression(place: Place, written: str, field: about.Field | None) -> Condition:
     """The value of a column, own or upstream, for the root's row."""
     node = function_of(place.node)
+    value = _column(node, place, written) if field is None else about.expression(field, _row(node), node.schema.store)
+    if node.parent is None or node.function is None:
+        return value if node.parent is None else Condition("NULL")
+    way, where = _way(node)
+    return Condition(f"(SELECT {value.sql} FROM {way} WHERE {where.sql} LIMIT 1)", (*value.values, *where.values))
+
+
+def _column(node: FunctionNode, place: Place, written: str) -> Condition:
     column = None if place.name is None or place.kind is None else node.column(place.kind, place.name)
     if column is None:
         if place.name is None or node.takes_calls(place.name):
@@ -348,8 +353,4 @@ def _expression(place: Place, written: str) -> Condition:
         if place.kind is not None and node.has_run(place.kind, place.name):
             raise SweepableError(f"{written} is no scalar; order by parameters and scalar outputs")
         return Condition("NULL")
-    value = f"{_alias(len(node.path))}.{column}"
-    if node.parent is None:
-        return Condition(value)
-    way, where = _way(node)
-    return Condition(f"(SELECT {value} FROM {way} WHERE {where.sql} LIMIT 1)", where.values)
+    return Condition(f"{_alias(len(node.path))}.{column}")

@@ -64,6 +64,11 @@ def cache(function: Any = None, /, **declared: Any) -> Any:
         Globals that do not change the result.
     packages : list of str, optional
         Installed packages whose version counts.
+    environment : {"note", "strict", "ignore"} or list of str, default "note"
+        What another version of a package that the code reaches means. ``"note"``: its results are served, and one
+        warning says so. ``"strict"``: it is another version of the code, and so is another Python (3.12 or 3.13);
+        results stay side by side. A list limits that to the packages it names, of which ``"python"`` may be one.
+        ``"ignore"``: nothing is said. What the function meets in its arguments alone, it does not reach: name it.
     audit : bool, default True
         Watch the first run of each version of the code for what its identity cannot see (files read, other programs
         and connections, global random state, functions reached in ways that cannot be followed), and say it once.
@@ -110,6 +115,7 @@ def _sorted_out(declared: dict[str, Any]) -> tuple[Options, dict[str, Output]]:
     outputs |= {name: _output(name, value) for name, value in further.items()}
     for name, value in options.items():
         _check_option(name, value)
+    _check_environment(options.get("environment"), options.get("version"))
     return Options(**{name: _settled(name, value) for name, value in options.items() if value is not None}), outputs
 
 
@@ -141,8 +147,10 @@ _KINDS: dict[str, tuple[str, tuple[type, ...]]] = {
     "track": ("a list of modules", (list, tuple, str, ModuleType)),
     "ignore_globals": _NAMES,
     "packages": _NAMES,
+    "environment": ("'note', 'strict', 'ignore' or a list of packages", (str, list, tuple, set, frozenset)),
     "audit": ("True or False", (bool,)),
 }
+_ENVIRONMENTS = ("note", "strict", "ignore")
 
 
 def _check_option(name: str, value: object) -> None:
@@ -155,8 +163,26 @@ def _check_option(name: str, value: object) -> None:
     )
 
 
+def _check_environment(value: Any, version: str | None) -> None:
+    if isinstance(value, str) and value not in _ENVIRONMENTS:
+        raise DeclarationError(
+            f"environment={value!r} may be {', '.join(map(repr, _ENVIRONMENTS))}, or a list of packages whose version "
+            f"counts: environment=[{value!r}]"
+        )
+    wrong = [name for name in value or () if not (isinstance(name, str) and name)] if not isinstance(value, str) else []
+    if wrong:
+        raise DeclarationError(f"environment= takes names of packages, got {wrong[0]!r:.60}")
+    if value == "strict" and version is not None:
+        raise DeclarationError(
+            f"environment='strict' counts the packages that the code reaches, but version={version!r} pins the code, "
+            "which is then not looked through; name the packages: environment=['numpy']"
+        )
+
+
 def _settled(name: str, value: Any) -> Any:
     """The value of an option as it is kept: what may be one or several, as several; a store by its full path."""
+    if name == "environment":
+        return value if isinstance(value, str) else tuple(sorted(set(value)))
     if name in ("ignore", "ignore_globals", "packages", "track"):
         return (value,) if isinstance(value, (str, ModuleType)) else tuple(value)
     if name == "store":

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Literal, NamedTuple
 
 from blake3 import blake3
@@ -165,6 +164,15 @@ class Failure(NamedTuple):
     traceback: str
 
 
+class Environment(NamedTuple):
+    """What a call ran in, as it is stored."""
+
+    #: A JSON object: python, implementation, platform, host, packages, git.
+    text: str = "{}"
+    #: JSON objects that `text` names by their digests: a diff stands once for all that refer to it.
+    diffs: tuple[str, ...] = ()
+
+
 class NewCall(NamedTuple):
     """A call to be stored."""
 
@@ -181,7 +189,7 @@ class NewCall(NamedTuple):
     outputs: Outputs | None = None
     failure: Failure | None = None
     upstream: tuple[UpstreamCall, ...] = ()
-    environment: Mapping[str, str] = {}
+    environment: Environment = Environment()
     #: The key by content under which later calls may take it over; None for never.
     content_key: str | None = None
     #: Digest of its arguments by content, for the calls below it.

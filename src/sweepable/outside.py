@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import json
 import sys
 from collections.abc import Callable, Iterator, Mapping, Set
 from functools import partial
@@ -11,7 +10,7 @@ from types import CodeType, FunctionType
 from typing import Any, Protocol
 
 from sweepable.errors import SweepableError, UntrackedCode
-from sweepable.findings import OUTSIDE, Outside, found_in
+from sweepable.findings import Outside, found_in
 from sweepable.identity import origin
 from sweepable.identity.code import describe
 from sweepable.notices import warn_once
@@ -118,8 +117,7 @@ def _value(module: str, name: str) -> Any:
 
 def state_of(functions: tuple[Outside, ...]) -> dict[str, str]:
     """What is recorded with a call of a version that has such functions: what they are now."""
-    now = {part.label: digest_of(part.label) for part in functions if part.digest}
-    return {OUTSIDE: json.dumps(now)} if now else {}
+    return {part.label: digest_of(part.label) for part in functions if part.digest}
 
 
 # -- finding them

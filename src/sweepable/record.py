@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -10,8 +9,9 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, cast
 
 from sweepable.errors import AmbiguousName, DamagedError, NoCallFound, SweepableError, TrustError, UnknownName
+from sweepable.info import Info
 from sweepable.lineage import CallNode, function_identifier
-from sweepable.model import Argument, Failure, Layout, StoredCall
+from sweepable.model import Argument, Layout, StoredCall
 from sweepable.names import Kind, Place, ambiguous, did_you_mean, resolve, unknown, walk
 from sweepable.store.codecs import Summary
 from sweepable.store.location import current_store
@@ -32,57 +32,6 @@ _PROBES = ("_repr_", "_ipython_")
 query_of_keys: Callable[[Store, Sequence[str]], Any] = cast("Any", None)
 #: Makes the query of the calls of a function that came from one call; likewise.
 query_downstream: Callable[[Record, object, Mapping[str, object]], Any] = cast("Any", None)
-
-
-class Info:
-    """What is known about a call beside its arguments and outputs.
-
-    Attributes
-    ----------
-    key : str
-        The call's key, 64 hex digits.
-    status : str
-        ``done``, or how it ended otherwise: ``failed``, ``killed``, ``tainted``, ``unkept``.
-    function : str
-        Name of the function.
-    version : str
-        Digest of the version of its code.
-    started : datetime.datetime
-        When it began, in local time.
-    seconds : float
-        How long it ran (wall time).
-    error, traceback : str or None
-        The exception of a call that raised, in one line and in full.
-    environment : dict of str to str
-        Python, host and the versions of the packages reached.
-    """
-
-    def __init__(self, store: Store, call: StoredCall) -> None:
-        failure = store.failure(call) or _mismatch(store, call)
-        self.key = call.key
-        self.status = call.status
-        self.function = _one(store, "SELECT name FROM _functions WHERE id = ?", call.function)
-        self.version = _one(store, "SELECT digest FROM _versions WHERE id = ?", call.version)
-        self.started = dt.datetime.fromtimestamp(call.started).astimezone()
-        self.seconds = call.seconds
-        self.error = f"{failure.type_name}: {failure.message}" if failure else None
-        self.traceback = failure.traceback if failure else None
-        self.environment = store.environment(call.environment) if call.environment else {}
-
-    @property
-    def host(self) -> str | None:
-        """The machine that it ran on."""
-        return self.environment.get("host")
-
-    @property
-    def packages(self) -> dict[str, str]:
-        """Versions of the packages that the code reached."""
-        prefix = "package "
-        return {k.removeprefix(prefix): v for k, v in self.environment.items() if k.startswith(prefix)}
-
-    def __repr__(self) -> str:
-        lines = "".join(f"\n  {name}: {value!r}" for name, value in vars(self).items() if name != "traceback")
-        return f"Info({lines}\n)"
 
 
 class Record:
@@ -162,7 +111,7 @@ class Record:
 
     @property
     def info(self) -> Info:
-        """Key, status, when, how long, version, error."""
+        """Key, status, when and how long it ran, its version, error, and what it ran in; see `Info`."""
         note_read("info")
         return Info(self._store, self._node.call)
 
@@ -230,6 +179,8 @@ class Record:
 
     def _argument(self, name: str) -> Any:
         argument = self._node.arguments[name]
+        if not argument.part:
+            note_read("info")  # what is ignored may be another value in a call of the same content
         if argument.kind == "value":
             if isinstance(argument.value, Summary):
                 raise SweepableError(
@@ -387,17 +338,3 @@ def _short(argument: Argument) -> str:
         return f"<{argument.field or 'Record'} {str(argument.value)[:8]}>"
     text = argument.value.text if isinstance(argument.value, Summary) else repr(argument.value)
     return text if len(text) <= 40 else f"{text[:37]}..."
-
-
-def _mismatch(store: Store, call: StoredCall) -> Failure | None:
-    """What is wrong with a value that is stored though it is not what is declared."""
-    declared = store.layout(call.layout).declared if call.layout else ""
-    if not declared.startswith("!"):
-        return None
-    text = f"the value is stored, but it is not what is declared ({'; '.join(declared[1:].splitlines())})"
-    return Failure("OutputMismatch", text, f"OutputMismatch: {text}")
-
-
-def _one(store: Store, query: str, number: int) -> str:
-    row = store.connection().execute(query, (number,)).fetchone()
-    return str(row[0]) if row else ""

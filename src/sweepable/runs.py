@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from sweepable import audited
 from sweepable.call import Call
 from sweepable.callee import Callee
-from sweepable.environment import environment
+from sweepable.environment import surroundings
 from sweepable.errors import (
     NotKept,
     OutputMismatch,
@@ -24,9 +24,21 @@ from sweepable.errors import (
     UntrackedCode,
     UpstreamMismatch,
 )
+from sweepable.findings import with_outside
 from sweepable.identity.code import describe
+from sweepable.identity.origin import OWN_NAME, STDLIB_NAMES, is_user_code, underlying
 from sweepable.identity.values import Encoder, is_frozen
-from sweepable.model import CodeVersion, ContentKeys, Failure, NewCall, Outputs, Status, StoredCall, UpstreamCall
+from sweepable.model import (
+    CodeVersion,
+    ContentKeys,
+    Environment,
+    Failure,
+    NewCall,
+    Outputs,
+    Status,
+    StoredCall,
+    UpstreamCall,
+)
 from sweepable.notices import first, logger, warn, warn_once
 from sweepable.record import READ, Record, call_of
 from sweepable.registry import siblings
@@ -103,6 +115,7 @@ class Run:
         self.content_keys: ContentKeys | None = None
         self._doubt: str | None = None
         self._audit: audited.Audit
+        self._environment: Environment | None = None
 
     def doubt(self, record: Record, *, given: bool) -> None:
         """Note that the run depends on a result that is not certainly that of its key.
@@ -123,6 +136,8 @@ class Run:
         """The time in which the user's function runs; what it raises is recorded and goes on unchanged."""
         announce(self.call, self.store)
         self.call.version = self.call.callee.complete(self.call.version)
+        # Before, and not when it is stored: sources are often edited while a run takes its time.
+        self._environment = None if self.store.read_only else environment_of(self.call)
         self._audit = audited.begin(self.call, self.store)
         self.started, begun = time.time(), time.perf_counter()
         try:
@@ -216,9 +231,16 @@ class Run:
 
     def _new_call(self, status: Status, outputs: Outputs | None = None, failure: Failure | None = None) -> NewCall:
         new = new_call(
-            self.call, status, self.started, self.seconds, outputs=outputs, failure=failure, upstream=self._upstream()
+            self.call,
+            status,
+            self.started,
+            self.seconds,
+            outputs=outputs,
+            failure=failure,
+            upstream=self._upstream(),
+            environment=self._environment,
         )
-        new = new._replace(environment={**new.environment, **self._audit.state}, audit=self._audit.text)
+        new = new._replace(environment=with_outside(new.environment, self._audit.state), audit=self._audit.text)
         return new if self.content_keys is None else self._by_content(new, self._content_key(self.content_keys))
 
     def _by_content(self, new: NewCall, content_key: str | None) -> NewCall:
@@ -233,7 +255,8 @@ class Run:
 
     def taking(self, content_key: str) -> NewCall:
         """The call as the store is told of it where it takes over the result of another one."""
-        return self._by_content(new_call(self.call, "done", 0.0, 0.0, upstream=self._upstream()), content_key)
+        new = new_call(self.call, "done", 0.0, 0.0, upstream=self._upstream(), environment=Environment())
+        return self._by_content(new, content_key)
 
     def _keep_failure(self, error: Exception) -> None:
         if self.store.read_only:
@@ -306,6 +329,7 @@ def new_call(
     outputs: Outputs | None = None,
     failure: Failure | None = None,
     upstream: tuple[UpstreamCall, ...] = (),
+    environment: Environment | None = None,
 ) -> NewCall:
     """What the store is told about a call."""
     return NewCall(
@@ -319,8 +343,29 @@ def new_call(
         outputs=outputs,
         failure=failure,
         upstream=upstream,
-        environment=environment(call.version.packages),
+        environment=environment if environment is not None else environment_of(call),
     )
+
+
+def environment_of(call: Call) -> Environment:
+    """What the call runs in; never an error."""
+    # A pinned version does not say where its code lies.
+    plain = underlying(call.callee.function) if call.callee.pin is not None else None
+    try:
+        return surroundings(call.version, plain.__code__.co_filename if plain is not None else "", _given(call))
+    except Exception:  # a result is worth more than what it came about in
+        logger().warning("what %s runs in could not be found out", call.title(), exc_info=True)
+        return Environment()
+
+
+def _given(call: Call) -> list[str]:
+    """The packages that arguments are objects of: their methods run, though the code does not name them."""
+    found = []
+    for kind in {type(value) for value in call.bound}:
+        name = str(kind.__module__).partition(".")[0]
+        if name not in STDLIB_NAMES and name != OWN_NAME and not is_user_code(kind):
+            found.append(name)
+    return sorted(found)
 
 
 def failure_of(error: BaseException) -> Failure:

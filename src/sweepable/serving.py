@@ -11,6 +11,7 @@ from sweepable.call import Call
 from sweepable.callee import Callee
 from sweepable.contents import content_keys
 from sweepable.errors import DamagedError, SecurityWarning, TrustError
+from sweepable.foreign import compare
 from sweepable.model import Status, StoredCall
 from sweepable.notices import logger, warn_once
 from sweepable.outside import is_sound, stands
@@ -26,7 +27,13 @@ from sweepable.store.store import Store
 def lookup(call: Call, store: Store) -> StoredCall | None:
     """The stored call if it may be served."""
     row = store.fetch(call.key)
-    return row if row is not None and row.status == "done" and is_sound(store, row) else None
+    if row is None or row.status != "done":
+        return None
+    if not is_sound(store, row):
+        return None
+    if (store, row.environment) not in call.callee.met:
+        compare(call, store, [row.environment])
+    return row
 
 
 def load(call: Call, store: Store, row: StoredCall) -> tuple[Any] | None:
@@ -82,6 +89,8 @@ def value_of(call: Call) -> Any:
     if row is not None and row.status == "done" and ((row.version, row.ancestry) in store.sound or stands(store, row)):
         loaded = load(call, store, row)
         if loaded is not None:
+            if (store, row.environment) not in call.callee.met:
+                compare(call, store, [row.environment])
             if FRAME.get() is not None:
                 note(store, call)
             return loaded[0]

@@ -13,6 +13,7 @@ from sweepable.call import Call
 from sweepable.callee import Callee
 from sweepable.dispatch import Report, payload_of, run_chunk
 from sweepable.errors import OutputMismatch, SpaceError, StaleResults, StaleStop, StoreError, SweepableWarning
+from sweepable.foreign import compare
 from sweepable.model import Failure, Status
 from sweepable.notices import logger, warn, warn_once
 from sweepable.outputs import short
@@ -150,6 +151,8 @@ class _Work:
         for call in points:
             self._add(call)
         self.known = self._look_up()
+        #: Ids of the environments in which stored points came about.
+        self.environments: set[int] = set()
         self.redeclared = self._stored_under_other_declarations()
         self.outcomes: dict[str, str] = {}
         self.tally: Counter[str] = Counter()
@@ -180,11 +183,13 @@ class _Work:
     def _stored_under_other_declarations(self) -> set[str]:
         """Stored points whose outputs are declared otherwise now than they were: a task gives them their names."""
         query = (
-            "SELECT c.key, c.layout FROM json_each(?) AS k JOIN _calls AS c ON c.key = k.value WHERE c.status = 'done'"
+            "SELECT c.key, c.layout, c.environment FROM json_each(?) AS k JOIN _calls AS c ON c.key = k.value "
+            "WHERE c.status = 'done'"
         )
         found = self.store.connection().execute(query, (json.dumps(list(self.points)),)).fetchall()
-        declared = {layout: self.store.layout(layout).declared for layout in {layout for _, layout in found}}
-        return {key for key, layout in found if declared[layout] != self.calls[key].callee.declaration.text}
+        self.environments = {environment for _, _, environment in found}
+        declared = {layout: self.store.layout(layout).declared for layout in {layout for _, layout, _ in found}}
+        return {key for key, layout, _ in found if declared[layout] != self.calls[key].callee.declaration.text}
 
     # -- what there is to do
 
@@ -229,6 +234,8 @@ class _Work:
 
     def announce(self, callee: Callee) -> None:
         """Say, or refuse to go on, when results exist only under older code, or none could be kept."""
+        if self.environments:
+            compare(self.calls[next(iter(self.points))], self.store, self.environments)
         if self.tasks and self.store.read_only:
             raise StoreError(
                 f"the store {self.store.path} cannot be written, so {len(self.tasks)} calls of this sweep would run "

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from blake3 import blake3
 
-from sweepable.identity.instances import attributes, fields, subclass
+from sweepable.identity.instances import attributes, fields, instance, subclass
 from sweepable.identity.parts import (
     ATTRIBUTE,
     INDEX,
@@ -19,6 +19,7 @@ from sweepable.identity.parts import (
     dtype_name,
     encode_scalar,
     named,
+    octets,
     size,
     text,
 )
@@ -134,6 +135,12 @@ def _may_hold_nan(chunk: Array) -> bool:
 # Arrays and scalars.
 
 
+def _class(walk: Walk, kind: type) -> bytes:
+    """A class of numpy's by its name, which outlives a move to another module; any other by its code."""
+    own = kind.__module__.partition(".")[0] == "numpy"
+    return named("numpy", text(kind.__name__)) if own else walk.described(kind)
+
+
 def array(walk: Walk, value: Array) -> bytes:
     """Encode an array by dtype, shape and elements."""
     shape = bytes((value.ndim,)) + b"".join(map(size, value.shape))
@@ -141,6 +148,11 @@ def array(walk: Walk, value: Array) -> bytes:
 
 
 def _scalar(walk: Walk, value: np.generic) -> bytes:
+    # In an array, texts lose the NULs at their ends.
+    if isinstance(value, np.str_):
+        return named("str_", text(value))
+    if isinstance(value, np.bytes_):
+        return named("bytes_", octets(bytes(value)))
     held = np.asarray(value)
     return b"n" + dtype_part(walk, held.dtype) + content(walk, held)
 
@@ -151,7 +163,7 @@ def _array_subclass(walk: Walk, value: Array) -> bytes:
         own = fields(walk, [(name, part) for name, part in vars(value).items() if name not in _OF_MEMMAPS])
     else:
         own = attributes(walk, value, np.ndarray)
-    return b"u" + walk.described(type(value)) + plain + own
+    return b"u" + _class(walk, type(value)) + plain + own
 
 
 #: Where the file of a memmap lies, which is not content.
@@ -163,34 +175,29 @@ _OF_MASKED = frozenset(
 
 
 def _masked(walk: Walk, value: Any) -> bytes:
-    """Encode a masked array: what lies under the mask does not count, what fills it does."""
+    """Encode a masked array: also what lies under the mask, which `np.asarray` and many functions lay open."""
     if value is np.ma.masked:
         return named("masked", b"")
     mask = np.ma.getmaskarray(value)
-    data = np.array(np.ndarray.view(value, np.ndarray), copy=True)
-    _blank(data, mask)
+    data = np.ndarray.view(value, np.ndarray)
     own = [(name, part) for name, part in vars(value).items() if name not in _OF_MASKED]
     parts = (
-        walk.described(type(value)),
+        _class(walk, type(value)),
         array(walk, data),
         array(walk, mask),
         walk.piece(value.fill_value),
         walk.piece(bool(value.hardmask)),
-        walk.described(value.baseclass),
+        _class(walk, value.baseclass),
         fields(walk, [*own, *value.__dict__.get("_optinfo", {}).items()]),
     )
-    return named("MaskedArray", b"".join(parts))
-
-
-def _blank(data: Array, mask: Array) -> None:
-    if mask.dtype.names is None:
-        data[mask] = np.zeros((), data.dtype)[()]
-        return
-    for name in mask.dtype.names:
-        _blank(data[name], mask[name])
+    return named("masked array", b"".join(parts))
 
 
 # Dtypes, functions and random states as values.
+
+
+def _calendar(walk: Walk, value: np.busdaycalendar) -> bytes:
+    return named("busdaycalendar", array(walk, value.weekmask) + array(walk, value.holidays))
 
 
 def _ufunc(walk: Walk, value: np.ufunc) -> bytes:
@@ -201,23 +208,34 @@ def _ufunc(walk: Walk, value: np.ufunc) -> bytes:
     raise walk.refusal(value, "a ufunc made at run time does not show its code; pass the Python function")
 
 
+def _dispatcher(walk: Walk, value: Any) -> bytes:
+    """Encode a function of numpy's that others may override, by its public name: the rest of it is its docstring."""
+    home = str(getattr(value, "__module__", ""))
+    if home.partition(".")[0] != "numpy":
+        return instance(walk, value)
+    return named("numpy function", text(f"{home}.{value.__qualname__}"))
+
+
 def _generator(walk: Walk, value: Any) -> bytes:
-    kind = walk.described(type(value))
+    kind = _class(walk, type(value))
     return named("Generator", kind + walk.child(value.bit_generator, ATTRIBUTE, "bit_generator"))
 
 
 def _bit_generator(walk: Walk, value: Any) -> bytes:
     # The seed sequence is what spawn() goes on from.
     seeds = walk.child(getattr(value, "seed_seq", None), ATTRIBUTE, "seed_seq")
-    return named("BitGenerator", walk.described(type(value)) + fields(walk, value.state.items()) + seeds)
+    return named("BitGenerator", _class(walk, type(value)) + fields(walk, value.state.items()) + seeds)
 
 
 def _random_state(walk: Walk, value: Any) -> bytes:
-    return named("RandomState", walk.described(type(value)) + fields(walk, value.get_state(legacy=False).items()))
+    # As with the functions of numpy.random: what was drawn from it before is nobody's argument.
+    if value is getattr(np.random.mtrand, "_rand", None):
+        return named("RandomState", text("the global one"))
+    return named("RandomState", _class(walk, type(value)) + fields(walk, value.get_state(legacy=False).items()))
 
 
 def _seed_sequence(walk: Walk, value: Any) -> bytes:
-    return named("SeedSequence", walk.described(type(value)) + fields(walk, value.state.items()))
+    return named("SeedSequence", _class(walk, type(value)) + fields(walk, value.state.items()))
 
 
 _RANDOM: dict[str, Handler] = {
@@ -227,7 +245,7 @@ _RANDOM: dict[str, Handler] = {
     "SeedSequence": _seed_sequence,
 }
 
-HANDLERS: dict[type, Handler] = {np.ndarray: array, np.ufunc: _ufunc}
+HANDLERS: dict[type, Handler] = {np.ndarray: array, np.ufunc: _ufunc, np.busdaycalendar: _calendar}
 
 
 def handler(kind: type) -> Handler | None:
@@ -236,6 +254,8 @@ def handler(kind: type) -> Handler | None:
         return lambda walk, value: named("dtype object", dtype_part(walk, value))
     if issubclass(kind, np.ndarray):
         return _masked if issubclass(kind, np.ma.MaskedArray) else _array_subclass
+    if kind.__name__ == "_ArrayFunctionDispatcher":
+        return _dispatcher
     for base in kind.__mro__:
         if issubclass(base, np.generic) and base.__module__ == "numpy":
             return _scalar if base is kind else subclass(kind, base, _scalar)

@@ -147,8 +147,10 @@ def _is_late(cls: type) -> bool:
 
 
 def _any_function(cls: type) -> types.FunctionType | None:
-    """A method of the class, in whose globals its annotations mean something."""
-    return next((entry for entry in vars(cls).values() if isinstance(entry, types.FunctionType)), None)
+    """A method of the class, in whose globals its annotations mean something: not one that `dataclasses` lent it."""
+    found = [entry for entry in vars(cls).values() if isinstance(entry, types.FunctionType)]
+    own = (entry for entry in found if entry.__globals__.get("__name__") == cls.__module__)
+    return next(own, found[0] if found else None)
 
 
 def _enumeration(walk: Walk, node: Node, cls: enum.EnumMeta) -> None:

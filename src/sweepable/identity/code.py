@@ -10,7 +10,7 @@ import threading
 import types
 import typing
 import weakref
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from types import ModuleType
 from typing import Any, NamedTuple
 
@@ -20,8 +20,10 @@ from sweepable.errors import UndigestibleError, UntrackedCode
 from sweepable.identity import classes, functions, origin, sources, wrappers
 from sweepable.identity.graph import Node, hashed
 from sweepable.identity.guard import Guard, Watch
+from sweepable.identity.installed import Counted, Environment, installed_nodes, named_packages, not_there
 from sweepable.identity.origin import home_of, is_user_code
 from sweepable.identity.reached import codes_in, named_by
+from sweepable.identity.registered import is_registered
 from sweepable.identity.values import Encoder
 from sweepable.identity.walk import Mode, Options, Walk
 from sweepable.model import CodeNode, CodeVersion
@@ -49,6 +51,8 @@ class CodeIdentity:
         Names, as written in the code, that do not count.
     packages : sequence of str
         Packages whose installed version counts.
+    environment : str or tuple of str
+        ``strict``: Python and the versions of all packages reached count. Names: those count.
     name : str, optional
         What messages call the function.
     """
@@ -60,12 +64,15 @@ class CodeIdentity:
         track: Sequence[str | ModuleType] = (),
         ignore_globals: Sequence[str] = (),
         packages: Sequence[str] = (),
+        environment: Environment = "note",
         name: str | None = None,
     ) -> None:
         self.function = function
         self.name = name or getattr(function, "__qualname__", type(function).__qualname__)
         tracked = tuple(part.__name__ if isinstance(part, ModuleType) else part for part in track)
         self.options = Options(tracked, frozenset(ignore_globals), tuple(packages))
+        #: Of this function alone: what reaches it has an environment of its own.
+        self.environment = environment
         self._lock = threading.RLock()
         self._guard: Guard | None = None
         self._version: CodeVersion | None = None
@@ -158,11 +165,13 @@ class CodeIdentity:
         watch = Watch(self.function, _is_plain)
         walk, mode = _walk(self.function, self.options, watch, bound=True)
         self._refuse_dropped(walk)
+        Counted(self.environment, walk.findings.packages).watch(walk.watch)
+        Counted(self.options.packages, ()).watch(walk.watch)
         guard, adopted = walk.watch.guard(), self._adopted
         mirror = None
         if mirrored or adopted is not None:
             mirror = Walk(self.function, self.options, Mode(by_tree=False, keep=mode.keep), bound=True)
-        version = _version_of(walk, mirror, self.options)
+        version = _version_of(walk, mirror, self.options, self.environment)
         for known in (adopted, self._version):
             same = known is not None and known.digest == version.digest
             if known is not None and same and version.fingerprint in ("", known.fingerprint):
@@ -213,15 +222,15 @@ def _is_plain(cls: type) -> bool:
 
 
 def is_described(cls: type) -> bool:
-    """Whether instances of a class are sweepable's own kinds of values."""
-    return any(hasattr(cls, mark) for mark in ("__sweepable_digest__", "__sweepable_calls__"))
+    """Whether instances of a class are sweepable's own kinds of values, or count by what somebody says of them."""
+    return is_registered(cls) or any(hasattr(cls, mark) for mark in ("__sweepable_digest__", "__sweepable_calls__"))
 
 
 def _is_python(cls: type) -> bool:
     return "__module__" in vars(cls) and bool(cls.__flags__ & (1 << 9))
 
 
-def _version_of(walk: Walk, mirror: Walk | None, options: Options) -> CodeVersion:
+def _version_of(walk: Walk, mirror: Walk | None, options: Options, environment: Environment) -> CodeVersion:
     """What a walk found, and what another found by byte code, as one version."""
     digest, fingerprint = walk.root.digest, mirror.root.digest if mirror is not None else b""
     named = named_packages(options.packages)
@@ -229,13 +238,15 @@ def _version_of(walk: Walk, mirror: Walk | None, options: Options) -> CodeVersio
         digest, fingerprint = (
             hashed(part, *(name.encode() for name in named)) if part else b"" for part in (digest, fingerprint)
         )
-    missing = [name.partition("==")[0] for name in named if name.endswith(f"=={wrappers.NOT_INSTALLED}")]
+    counted = Counted(environment, walk.findings.packages)
+    if mirror is not None:  # which may reach more, as it does in any process
+        fingerprint = Counted(environment, mirror.findings.packages).added_to(fingerprint)
     return CodeVersion(
-        digest.hex(),
+        counted.added_to(digest).hex(),
         fingerprint.hex(),
-        (*_nodes(walk, mirror), *_installed(named, mirror is not None)),
+        (*_nodes(walk, mirror), *installed_nodes(named, mirror is not None), *counted.nodes()),
         tuple(sorted(walk.findings.packages)),
-        (*walk.findings.untracked, *map(_is_not_there, missing), *_lost(options.track)),
+        (*walk.findings.untracked, *not_there(named), *_lost(options.track), *counted.unknown()),
         tuple(walk.findings.notes),
     )
 
@@ -261,15 +272,6 @@ def _nodes(walk: Walk, mirror: Walk | None) -> Iterator[CodeNode]:
         )
 
 
-def named_packages(packages: Iterable[str]) -> tuple[str, ...]:
-    """Packages whose version counts, with that: ``numpy==2.4.6``."""
-    return tuple(f"{package}=={wrappers.installed(package)}" for package in sorted(set(packages)))
-
-
-def _is_not_there(package: str) -> str:
-    return f"packages= names {package!r}, which is not installed here, so that no version of it counts"
-
-
 def _lost(track: Sequence[str]) -> Iterator[str]:
     """Names in ``track=`` under which there is nothing to follow: likely misspelled."""
     for name in track:
@@ -279,14 +281,6 @@ def _lost(track: Sequence[str]) -> Iterator[str]:
             known = False
         if not known:
             yield f"track= names {name!r}, which is no module here, so that nothing of it is followed"
-
-
-def _installed(named: Sequence[str], mirrored: bool) -> Iterator[CodeNode]:
-    """The packages whose version counts: beside the graph, so that `explain` can tell which has changed."""
-    for name in named:
-        package, _, version = name.partition("==")
-        digest = hashed(name.encode()).hex()
-        yield CodeNode((f"package {package}",), "installed", digest, digest if mirrored else "", version, "")
 
 
 def _difference(before: CodeVersion, after: CodeVersion) -> str | None:

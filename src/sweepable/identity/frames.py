@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from sweepable.identity import arrays
 from sweepable.identity.instances import fields, instance
-from sweepable.identity.parts import ATTRIBUTE, KEY, PART, Handler, Walk, encode_scalar, named, size, text
+from sweepable.identity.parts import ATTRIBUTE, KEY, PART, Handler, Walk, named, size, text
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,6 +28,7 @@ def handler(kind: type) -> Handler | None:
         (pd.Timestamp, _timestamp),
         (pd.Timedelta, _timedelta),
         (pd.Period, _period),
+        (pd.tseries.offsets.BaseOffset, _offset),
         (type(pd.NaT), lambda walk, value: named("NaT", b"")),
         (type(pd.NA), lambda walk, value: named("NA", b"")),
     )
@@ -48,7 +49,8 @@ def _class(walk: Walk, value: object) -> bytes:
 def _frame(walk: Walk, value: pd.DataFrame) -> bytes:
     import pandas as pd
 
-    columns = [walk.child(_values(series), KEY, name) for name, series in pd.DataFrame.items(value)]
+    found = zip(value.columns, _columns(value), strict=True)
+    columns = [walk.child(_bare(column), KEY, name) for name, column in found]
     labels = walk.child(value.index, ATTRIBUTE, "index") + walk.child(value.columns, ATTRIBUTE, "columns")
     parts = labels + _kept(walk, value, pd.DataFrame) + size(len(columns)) + b"".join(columns)
     return named("DataFrame", _class(walk, value) + parts)
@@ -77,7 +79,7 @@ _OF_PANDAS = frozenset(
 
 
 def _index(walk: Walk, value: pd.Index) -> bytes:
-    freq = encode_scalar(getattr(value, "freqstr", None)) or b""
+    freq = walk.child(getattr(value, "freq", None), ATTRIBUTE, "freq")
     names = walk.child(tuple(value.names), ATTRIBUTE, "names")
     own = fields(walk, [(name, part) for name, part in vars(value).items() if not name.startswith("_")])
     return named("Index", _class(walk, value) + names + freq + own + _labels(walk, value))
@@ -93,6 +95,17 @@ def _labels(walk: Walk, value: Any) -> bytes:
         codes = [arrays.array(walk, np.asarray(code)) for code in value.codes]
         return size(len(levels)) + b"".join(levels) + b"".join(codes)
     return walk.child(_values(value), PART)
+
+
+def _columns(value: Any) -> Iterable[Any]:
+    """The columns of a frame as arrays: a series for each would have its own copy of all attrs, made anew."""
+    arrays_of = getattr(value, "_iter_column_arrays", None)
+    return arrays_of() if arrays_of is not None else (series.array for _, series in type(value).items(value))
+
+
+def _bare(array: Any) -> Any:
+    """What pandas keeps in a numpy array, as that."""
+    return np.asarray(array) if isinstance(array.dtype, np.dtype) else array
 
 
 def _values(value: Any) -> Any:
@@ -126,7 +139,7 @@ def _one_by_one(walk: Walk, value: Any) -> bytes:
 
 
 def _datetimes(walk: Walk, value: Any) -> bytes:
-    freq = encode_scalar(getattr(value, "freqstr", None)) or b""
+    freq = walk.child(getattr(value, "freq", None), ATTRIBUTE, "freq")
     return freq + arrays.array(walk, np.asarray(value.asi8))
 
 
@@ -175,7 +188,8 @@ def _dtype(walk: Walk, value: Any) -> bytes:
     if kind.__module__.partition(".")[0] != "pandas":
         return instance(walk, value)
     more = [(name, getattr(value, name)) for name in _DTYPE_PARTS.get(kind.__name__, ()) if hasattr(value, name)]
-    return named("pandas dtype", text(kind.__name__) + text(str(value)) + fields(walk, more))
+    shown = "" if kind.__name__ == "PeriodDtype" else str(value)
+    return named("pandas dtype", text(kind.__name__) + text(shown) + fields(walk, more))
 
 
 #: What the string of a dtype does not tell.
@@ -185,6 +199,7 @@ _DTYPE_PARTS = {
     "StringDtype": ("storage", "na_value"),
     "SparseDtype": ("subtype", "fill_value"),
     "IntervalDtype": ("subtype", "closed"),
+    "PeriodDtype": ("freq",),
 }
 
 
@@ -201,4 +216,11 @@ def _timedelta(walk: Walk, value: Any) -> bytes:
 
 
 def _period(walk: Walk, value: Any) -> bytes:
-    return named("Period", _class(walk, value) + walk.piece((value.ordinal, value.freqstr)))
+    freq = walk.child(value.freq, ATTRIBUTE, "freq")
+    return named("Period", _class(walk, value) + walk.piece(value.ordinal) + freq)
+
+
+def _offset(walk: Walk, value: Any) -> bytes:
+    # Not by its alias: "M" and "H" became "ME" and "h".
+    parts = walk.piece((value.n, value.normalize)) + fields(walk, value.kwds.items())
+    return named("offset", _class(walk, value) + parts)

@@ -5,19 +5,20 @@ from __future__ import annotations
 import datetime as dt
 import re
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from enum import Enum
 from typing import Any
 
 import numpy as np
 
+from sweepable.identity.registered import is_registered
 from sweepable.identity.standard import DESCRIBED, holds_state, is_reserved
 from sweepable.imported import imported
 
 _ALWAYS = frozenset(
     {
         *(float, int, bool, str, bytes, complex, range, type(None), type(...), type(NotImplemented)),
-        *(dt.date, dt.timedelta, dt.timezone, re.Pattern),
+        *(dt.date, dt.timedelta, dt.timezone, re.Pattern, object),
     }
 )
 #: Frozen types whose modules need not be imported here: name -> module.
@@ -29,6 +30,8 @@ _HOMES = {
     "PurePosixPath": "pathlib",
     "PureWindowsPath": "pathlib",
 }
+#: What holds more than so many others is not worth the look.
+_MANY = 1000
 #: Described by their code, which is watched elsewhere; not partials and methods, which hold arguments.
 _CODE = tuple(kind for kind in DESCRIBED if kind.__name__ not in ("partial", "partialmethod", "method", "module"))
 
@@ -46,31 +49,43 @@ def is_frozen(value: object) -> bool:
     bool
         False also when unsure: for paths to files, whose content may change, and for instances of any class.
     """
-    kind = type(value)
-    if kind in _ALWAYS:
+    if type(value) in _ALWAYS:
         return True
-    try:
-        return _frozen(kind, value)
-    except RecursionError:
-        return False
+    # Not by recursion: `map` within `map` takes the stack of C, which no limit of Python's guards.
+    pending, looked_at = [value], 0
+    while pending:
+        part = pending.pop()
+        if type(part) in _ALWAYS:
+            continue
+        looked_at += 1
+        within = _within(type(part), part)
+        if within is None or looked_at > _MANY:
+            return False
+        pending += within
+    return True
 
 
-def _frozen(kind: type, value: Any) -> bool:
-    check = _CHECKS.get(kind)
-    if check is not None:
-        return check(value)
+def _within(kind: type, value: Any) -> Iterable[object] | None:
+    """What else has to be frozen for a value to be so; None where it can change, whatever it holds."""
+    if is_registered(kind):
+        return None
+    find = _HOLDERS.get(kind)
+    if find is not None:
+        return find(value)
+    if kind is np.ndarray:
+        return () if _frozen_array(value) else None
     if kind in (types.BuiltinFunctionType, types.MethodWrapperType):
-        return not holds_state(value)
+        return None if holds_state(value) else ()
     if isinstance(value, _CODE) or _declares(kind, "__sweepable_key__") or _declares(kind, "__sweepable_cached__"):
-        return True
+        return ()
     if issubclass(kind, Enum):
-        return is_frozen(value._value_) and all(map(is_reserved, vars(value)))
+        return (value._value_,) if all(map(is_reserved, vars(value))) else None
     if issubclass(kind, np.generic):
-        return _is_plain_number(kind, value)
+        return () if _is_plain_number(kind, value) else None
     if issubclass(kind, tuple):
-        return _adds_nothing(kind) and all(map(is_frozen, tuple.__iter__(value)))
+        return tuple.__iter__(value) if _adds_nothing(kind) else None
     name = kind.__qualname__
-    return name in _HOMES and imported(_HOMES[name], name) is kind
+    return () if name in _HOMES and imported(_HOMES[name], name) is kind else None
 
 
 def _declares(kind: type, name: str) -> bool:
@@ -89,18 +104,6 @@ def _adds_nothing(kind: type) -> bool:
     return kind.__basicsize__ == tuple.__basicsize__ and not any(name in vars(base) for base in own for name in says)
 
 
-def _all_frozen(value: Any) -> bool:
-    return all(map(is_frozen, value))
-
-
-def _frozen_time(value: Any) -> bool:
-    return is_frozen(value.tzinfo)
-
-
-def _frozen_slice(value: slice) -> bool:
-    return is_frozen(value.start) and is_frozen(value.stop) and is_frozen(value.step)
-
-
 def _frozen_array(value: Any) -> bool:
     """Whether an array is read-only down to the memory it looks at: a view may be, and its base not."""
     if value.dtype.hasobject:
@@ -116,11 +119,14 @@ def _frozen_array(value: Any) -> bool:
     return type(value) is bytes
 
 
-_CHECKS: dict[type, Callable[[Any], bool]] = {
-    tuple: _all_frozen,
-    frozenset: _all_frozen,
-    slice: _frozen_slice,
-    dt.datetime: _frozen_time,
-    dt.time: _frozen_time,
-    np.ndarray: _frozen_array,
+def _zone(value: Any) -> Iterable[object]:
+    return (value.tzinfo,)
+
+
+_HOLDERS: dict[type, Callable[[Any], Iterable[object]]] = {
+    tuple: iter,
+    frozenset: iter,
+    slice: lambda value: (value.start, value.stop, value.step),
+    dt.datetime: _zone,
+    dt.time: _zone,
 }

@@ -13,6 +13,8 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from sweepable.errors import UndigestibleError
+from sweepable.identity.depth import TOO_DEEP
+from sweepable.identity.registered import generation
 from sweepable.identity.values import Encoder, is_frozen
 
 #: Arrays up to this size are compared byte by byte; larger ones by digest.
@@ -21,6 +23,8 @@ _SMALL = 64 * 1024
 _SLOW = 1e-3
 #: Lists up to this length are compared part by part.
 _FEW = 8
+#: Paths are written in full up to this length.
+_LONG = 200
 #: So many checks make one generated statement.
 _STATEMENT = 100
 
@@ -142,6 +146,8 @@ class Contents:
 
     def watch(self, value: object, what: str) -> None:
         """A value's content, however deep, stays what it is. What cannot change needs no check."""
+        if self.checks.first("registered", generation, None):
+            self.checks.add(f"generation[0] == {generation[0]}", "what was said with sweepable.register_digest")
         stack = [(value, what)]
         while stack:
             part, path = stack.pop()
@@ -149,7 +155,8 @@ class Contents:
                 continue
             self._watched.add(id(part))
             self.checks.name(part)  # kept, so that its id stays its own
-            stack.extend(self._parts(part, path))
+            # The names of what is nested deep are shortened: they would be longer than all else.
+            stack.extend(self._parts(part, path if len(path) <= _LONG else f"{path[:_LONG]}..."))
 
     def _parts(self, value: Any, what: str) -> Iterable[tuple[object, str]]:
         """Check what a value holds; return what has to be watched within it."""
@@ -233,8 +240,9 @@ class Contents:
         started = perf_counter()
         try:
             before, kept = _fingerprint(value)
-        except UndigestibleError:
-            return self._apart(value, what)
+        except UndigestibleError as error:
+            # What is nested too deep does not count, so what it holds need not be watched.
+            return [] if error.reason == TOO_DEEP else self._apart(value, what)
         if (seconds := perf_counter() - started) > _SLOW:
             self.slow.append((what, seconds))
 
@@ -410,4 +418,5 @@ _HELPERS: dict[str, Any] = {
     "len": len, "all": all, "map": map, "is_": is_, "set": set, "id": id, "type": type, "held": _held,
     "is_empty": _is_empty,
     "same_parts": _same_parts,
+    "generation": generation,
 }  # fmt: skip

@@ -1,4 +1,4 @@
-"""Owns the encoding of the values of SciPy, xarray, torch and numba that tell more of their history than of content."""
+"""Owns the encoding of values of SciPy, xarray, torch and others that tell more of their history than of content."""
 
 from __future__ import annotations
 
@@ -48,6 +48,73 @@ _FORMAT_ARRAYS = {
 }
 
 
+# scipy.spatial and scipy.interpolate.
+
+
+def _rotation(walk: Walk, value: Any) -> bytes:
+    """Encode rotations by their quaternions: copies and pickles of one rotation and of a stack of one are alike."""
+    return named("Rotation", walk.described(type(value)) + arrays.array(walk, np.asarray(value.as_quat())))
+
+
+def _tree(walk: Walk, value: Any) -> bytes:
+    """Encode a k-d tree by its points and nodes; what it pickles as has the addresses of its nodes."""
+    from scipy.spatial import cKDTree
+
+    box = walk.piece(value.boxsize) if value.boxsize is None else arrays.array(walk, np.asarray(value.boxsize))
+    parts = [walk.described(type(value)), walk.piece(int(value.leafsize)), box]
+    parts += [arrays.array(walk, np.asarray(part)) for part in (value.data, value.indices, value.mins, value.maxes)]
+    parts += [arrays.array(walk, part) for part in _nodes(cKDTree.tree.__get__(value))]
+    # A tree that was looked at keeps its nodes as Python objects, too.
+    own = [(name, part) for name, part in getattr(value, "__dict__", {}).items() if name != "_tree"]
+    return named("KDTree", b"".join(parts) + fields(walk, own))
+
+
+def _nodes(root: Any) -> tuple[Any, Any]:
+    """The splits of a tree, and the dimension and the points of each of its nodes."""
+    splits, places, pending = [], [], [root]
+    while pending:
+        node = pending.pop()
+        splits.append(node.split)
+        places.append((node.split_dim, node.start_idx, node.end_idx))
+        pending += [below for below in (node.lesser, node.greater) if below is not None]
+    return np.array(splits), np.array(places)
+
+
+def _fitted_spline(walk: Walk, value: Any) -> bytes:
+    """Encode a spline of FITPACK without its workspace, which is longer than what was written into it."""
+    own = dict(vars(value))
+    data = own.get("_data")
+    if isinstance(data, tuple) and len(data) == 14:
+        count = int(data[7])
+        knots, coefficients = (np.asarray(part)[:count] for part in data[8:10])
+        own["_data"] = (*data[:8], knots, coefficients, data[10], data[13])
+    return named("spline", walk.described(type(value)) + fields(walk, own.items()))
+
+
+# networkx and matplotlib.
+
+
+def _graph(walk: Walk, value: Any) -> bytes:
+    """Encode a graph without the views of it, and of what was computed from it, that it keeps once asked for them."""
+    own = [(name, part) for name, part in vars(value).items() if name not in _OF_GRAPHS]
+    return named("graph", walk.described(type(value)) + fields(walk, own))
+
+
+#: Cached properties of graphs, which show what they hold otherwise, and what back-ends remember of them.
+_OF_GRAPHS = frozenset(
+    {
+        *("adj", "nodes", "edges", "degree", "succ", "pred", "in_edges", "out_edges", "in_degree", "out_degree"),
+        "__networkx_cache__",
+    }
+)
+
+
+def _callbacks(walk: Walk, value: Any) -> bytes:
+    """Encode a registry of callbacks by those that are registered now; a norm has one, and mostly an empty one."""
+    registered = {signal: found for signal, found in value.callbacks.items() if found}
+    return named("CallbackRegistry", walk.described(type(value)) + walk.child(registered, ATTRIBUTE, "callbacks"))
+
+
 # xarray.
 
 
@@ -81,8 +148,8 @@ def _dataset(walk: Walk, value: Any) -> bytes:
 
 def _coordinates(walk: Walk, value: Any) -> bytes:
     coords = [walk.child(name, PART) + walk.child(part.variable, KEY, name) for name, part in value.coords.items()]
-    indexed = walk.piece(tuple(value.indexes))
-    return size(len(coords)) + b"".join(coords) + indexed
+    indexed = [walk.child(name, PART) + walk.described(type(index)) for name, index in value.xindexes.items()]
+    return size(len(coords)) + b"".join(coords) + size(len(indexed)) + b"".join(indexed)
 
 
 # torch.
@@ -105,6 +172,11 @@ def _described(walk: Walk, value: Any) -> bytes:
 
 _TABLE: tuple[tuple[str, tuple[str, ...], Handler], ...] = (
     ("scipy.sparse", ("spmatrix", "sparray"), _sparse),
+    ("scipy.spatial.transform", ("Rotation",), _rotation),
+    ("scipy.spatial", ("cKDTree",), _tree),
+    ("scipy.interpolate", ("UnivariateSpline",), _fitted_spline),
+    ("networkx", ("Graph",), _graph),
+    ("matplotlib.cbook", ("CallbackRegistry",), _callbacks),
     ("xarray", ("DataArray",), _data_array),
     ("xarray", ("Dataset",), _dataset),
     ("xarray", ("Variable",), _variable),

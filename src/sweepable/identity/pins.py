@@ -8,8 +8,9 @@ from types import CellType, FunctionType, MethodType
 from typing import Any
 
 from sweepable.errors import UndigestibleError
-from sweepable.identity.code import describe, named_packages
+from sweepable.identity.code import describe
 from sweepable.identity.frozen import is_frozen
+from sweepable.identity.installed import Counted, Environment, named_packages
 from sweepable.identity.key import pinned_version
 from sweepable.identity.values import Encoder
 from sweepable.identity.walk import Options
@@ -31,13 +32,25 @@ class Pin:
         Of the function; two functions of one name are not one because their labels are.
     options : Options
         The names in its closure that do not count, and the packages whose version does.
+    environment : str or tuple of str
+        Likewise, packages whose version counts.
     """
 
-    def __init__(self, function: Callable[..., Any], label: str, *, name: str, home: str, options: Options) -> None:
+    def __init__(
+        self,
+        function: Callable[..., Any],
+        label: str,
+        *,
+        name: str,
+        home: str,
+        options: Options,
+        environment: Environment = "note",
+    ) -> None:
         self._label = label
         self._name = name
         self._home = home
         self._options = options
+        self._environment = environment
         self._reads = list(_data_of(function, options.ignored))
         self._held: list[object] | None = None
         self._version: CodeVersion | None = None
@@ -61,9 +74,11 @@ class Pin:
             error.function = self._name
             raise
         packages = named_packages(self._options.packages)
-        digest = pinned_version(self._label, self._home, values, packages)
+        counted = Counted(self._environment, ())
+        digest = counted.added_to(bytes.fromhex(pinned_version(self._label, self._home, values, packages))).hex()
         if self._version is None or self._version.digest != digest:
-            self._version = CodeVersion(digest, "", (CodeNode((self._name,), PIN, digest, "", self._label, ""),))
+            node = CodeNode((self._name,), PIN, digest, "", self._label, "")
+            self._version = CodeVersion(digest, "", (node, *counted.nodes()), untracked=tuple(counted.unknown()))
         self._held = held if all(value is _EMPTY or is_frozen(value) for value in held) else None
         return self._version
 

@@ -81,6 +81,10 @@ def _encode_uuid(walk: Walk, value: Any) -> bytes:
     return named("UUID", value.bytes + text(value.is_safe.name))
 
 
+def _encode_struct(walk: Walk, value: Any) -> bytes:
+    return named("Struct", text(value.format))
+
+
 def _encode_pattern(walk: Walk, value: re.Pattern[Any]) -> bytes:
     return named("Pattern", walk.piece(value.pattern) + integer(value.flags))
 
@@ -155,6 +159,7 @@ _BY_NAME: dict[tuple[str, str], Handler] = {
     ("fractions", "Fraction"): _encode_fraction,
     ("uuid", "UUID"): _encode_uuid,
     ("zoneinfo", "ZoneInfo"): _encode_zone,
+    ("_struct", "Struct"): _encode_struct,
 }
 
 
@@ -172,9 +177,11 @@ _STREAM = "an open stream has a position and may change; pass its path or its co
 _ONCE = "an iterator can be read only once; pass a list"
 _LINK = "its content lies elsewhere and may change; pass the content"
 _LAZY = "it is a plan whose content is not here yet; pass what it computes"
+_DRAWING = "it is a drawing, which changes while it is shown and saved; pass the data that are drawn"
 
 _REFUSED_TYPES: dict[type, str] = {
     io.IOBase: _STREAM,
+    getattr(io, "_io")._IOBase: _STREAM,  # noqa: B009 - the streams themselves extend this one
     types.GeneratorType: _ONCE,
     types.AsyncGeneratorType: _ONCE,
     types.CoroutineType: "a coroutine can be awaited only once; pass what it returns",
@@ -223,6 +230,9 @@ _REFUSED_NAMES: dict[tuple[str, str], str] = {
     ("contextlib", "_GeneratorContextManager"): "it can be entered only once",
     ("dask", "DaskMethodsMixin"): _LAZY,
     ("polars", "LazyFrame"): _LAZY,
+    ("matplotlib", "Artist"): _DRAWING,
+    ("matplotlib", "FigureCanvasBase"): _DRAWING,
+    ("mpl_toolkits", "Artist"): _DRAWING,
     ("pyarrow", "Dataset"): _LINK,
     ("zarr", "Array"): _LINK,
     ("zarr", "Group"): _LINK,

@@ -16,7 +16,8 @@ import numpy as np
 from blake3 import blake3
 
 from sweepable.errors import SweepableError, UndigestibleError
-from sweepable.identity import arrays, containers, standard
+from sweepable.identity import arrays, containers, registered, sentinels, standard
+from sweepable.identity.depth import DEEPEST, TOO_DEEP, TooDeep, room
 from sweepable.identity.frozen import is_frozen
 from sweepable.identity.instances import instance, subclass
 from sweepable.identity.parts import (
@@ -100,11 +101,24 @@ class Encoder:
         outer = self._path, self._trail, self._depths, self._open, self._low, self._repeats
         self._begin(path)
         try:
-            return self._compound(value)
+            return self._with_room(value)
         except RecursionError:
-            raise UndigestibleError(path, type_name(value), "it is nested too deeply") from None
+            raise UndigestibleError(path, type_name(value), TOO_DEEP) from None
         finally:
             self._path, self._trail, self._depths, self._open, self._low, self._repeats = outer
+
+    def _with_room(self, value: object) -> bytes:
+        """Encode a value; again, if the stack was too full for it: whether it can be must not depend on the caller."""
+        path, met = self._path, len(self.calls)
+        try:
+            return self._compound(value)
+        except TooDeep:
+            raise
+        except RecursionError:
+            del self.calls[met:]
+            self._begin(path)
+            with room:
+                return self._compound(value)
 
     def _begin(self, path: str) -> None:
         """Start a walk: describing a class may start one inside another."""
@@ -183,6 +197,8 @@ class Encoder:
         kind = type(value)
         handler = _EXACT.get(kind) or self._handler(kind)
         level = self._depths[mark] = len(self._depths)
+        if level > DEEPEST:
+            raise TooDeep
         outer, self._low = self._low, level
         opened, met = len(self._open), len(self.calls)
         part = self._handled(handler, value)
@@ -235,7 +251,9 @@ class Encoder:
 #: Types whose part is short but slow to make.
 _SLOW: set[type] = {np.ndarray, np.memmap, bytes, bytearray}
 
-_EXACT: dict[type, Handler] = {**containers.HANDLERS, **standard.HANDLERS, **arrays.HANDLERS}
+_EXACT: dict[type, Handler] = {**containers.HANDLERS, **standard.HANDLERS, **arrays.HANDLERS, **sentinels.HANDLERS}
+
+registered.TAKEN.update(_EXACT, standard.DESCRIBED)
 
 #: Packages whose types have handlers of their own, and the module here that has them: imported when one is met.
 _HOMES = {
@@ -245,6 +263,8 @@ _HOMES = {
     "xarray": "libraries",
     "torch": "libraries",
     "numba": "libraries",
+    "matplotlib": "libraries",
+    "networkx": "libraries",
 }
 
 
@@ -291,8 +311,11 @@ def _take_in_paths() -> None:
 
 
 def _by_protocol(kind: type) -> Handler | None:
-    """The handler of a class that says itself how it counts."""
+    """The handler of a class that says itself how it counts, or of which somebody has said so."""
     for base in kind.__mro__:
+        function = registered.function_for(base)
+        if function is not None:
+            return _by_registered(function)
         for name, handler in _PROTOCOLS:
             if name in vars(base):
                 return handler
@@ -316,7 +339,25 @@ def _upstream_calls(walk: Walk, value: Any) -> bytes:
 
 def _digested_by_itself(walk: Walk, value: Any) -> bytes:
     shown = value.__sweepable_digest__()
-    return b"P" + walk.described(type(value)) + walk.child(shown, ATTRIBUTE, "__sweepable_digest__()")
+    return b"P" + walk.described(type(value)) + _shown(walk, value, shown, "__sweepable_digest__()")
+
+
+def _by_registered(function: registered.Digest) -> Handler:
+    """The handler that encodes what a registered function returns, with the code of that function."""
+
+    def digested(walk: Walk, value: Any) -> bytes:
+        head = b"R" + walk.described(type(value)) + walk.described(function)
+        return head + _shown(walk, value, function(value), "<registered digest>")
+
+    return digested
+
+
+def _shown(walk: Walk, value: object, shown: object, step: str) -> bytes:
+    """Encode what stands for a value; what would make all values of the type one is refused."""
+    if shown is value or shown is None:
+        what = "None" if shown is None else "the value itself"
+        raise walk.refusal(value, f"{step} gave {what}, which tells it from no other; an empty tuple would mean that")
+    return walk.child(shown, ATTRIBUTE, step)
 
 
 def _described(walk: Walk, value: Any) -> bytes:
@@ -344,7 +385,7 @@ def _by_home(kind: type) -> Handler | None:
 
 def _by_base(kind: type) -> Handler | None:
     """The handler of a class that extends a builtin."""
-    for base in kind.__mro__[1:]:
+    for base in kind.__mro__[1:-1]:
         if base in _EXACT:
             return subclass(kind, base, _EXACT[base])
     return None

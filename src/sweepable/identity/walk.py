@@ -12,6 +12,7 @@ import numpy as np
 
 from sweepable.errors import UndigestibleError
 from sweepable.identity import graph, origin
+from sweepable.identity.depth import TOO_DEEP
 from sweepable.identity.graph import Node
 from sweepable.identity.guard import Watch
 from sweepable.identity.values import Encoder, encode_scalar
@@ -316,6 +317,8 @@ def explore_value(walk: Walk, node: Node) -> None:
     if scalar is not None:
         _set_content(node, lambda describe: scalar, scalar)
         return
+    if not walk.is_user(type(value)):
+        walk.package(type(value).__module__)
     walk.watch.content(value, name)
     try:
         encoder = Encoder(Meeting(walk, node))
@@ -349,7 +352,8 @@ def _set_content(node: Node, content: Callable[[graph.Describe], bytes], encoded
 
 def _explore_in_parts(walk: Walk, node: Node, error: UndigestibleError) -> None:
     """Of a value that cannot be digested as a whole, what can be still counts; the rest is named."""
-    parts = _parts(node.value)
+    # In parts, what is nested too deep would be walked once for each of its levels.
+    parts = _parts(node.value) if error.reason != TOO_DEEP else None
     if parts is None:
         walk.findings.note(f"{node.names[0]} ({error.type_name}) does not count: {error.reason}")
         node.own = f"undigestible {error.type_name}".encode()

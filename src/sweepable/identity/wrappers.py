@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import importlib
 import io
 import threading
 import types
@@ -18,6 +17,8 @@ from sweepable.identity import origin
 from sweepable.identity.annotations import is_type_form, spelled
 from sweepable.identity.functions import Resolver, explore_namespace
 from sweepable.identity.graph import Node
+from sweepable.identity.installed import Counted, named_packages
+from sweepable.identity.registered import is_registered
 from sweepable.identity.values import encode_scalar
 from sweepable.identity.walk import CLASSIFIERS, EXPLORERS, Said, Walk, explore_value, is_cached
 from sweepable.imported import imported
@@ -79,7 +80,7 @@ def _classify_ours(walk: Walk, value: Any) -> str | None:
         return "cached"
     if getattr(kind, "__sweepable_upstream__", False):
         return "upstream"
-    if any(hasattr(kind, mark) for mark in _MARKS):
+    if is_registered(kind) or any(hasattr(kind, mark) for mark in _MARKS):
         return "value"
     if not origin.is_ours(value):
         return None
@@ -152,8 +153,9 @@ def _explore_cached(walk: Walk, node: Node) -> None:
     """A cached function that counts by more than its code, or by something else: a pin, packages, upstream calls."""
     front: Any = node.value
     said: Said = front.callee.said
-    packages = [f"{package}=={installed(package)}" for package in said.options.packages]
-    facts = packages if said.pin is None else [said.home, said.name, f"version {said.pin}", *packages]
+    packages = named_packages(said.options.packages)
+    Counted(said.options.packages, ()).watch(walk.watch)
+    facts = [*packages] if said.pin is None else [said.home, said.name, f"version {said.pin}", *packages]
     node.own, node.summary = "\0".join(facts).encode(), ", ".join(facts)
     if said.pin is None:
         walk.edge(node, "function", walk.looked_through(front), front, spoken=node.names[0])
@@ -175,37 +177,6 @@ def _follow_pinned(walk: Walk, node: Node, function: object) -> None:
         _follow_pinned(walk, node, function.__wrapped__)
     elif function is not None:  # a partial, a method, an object: what it holds is not to be had without it
         walk.edge(node, "function", function)
-
-
-#: Instead of a version; said, as it may be a misspelled name.
-NOT_INSTALLED = "not installed"
-
-
-def installed(package: str) -> str:
-    """The version in which a package is installed, whether or not it has been imported yet.
-
-    It may be named as it is installed or as it is imported: ``scikit-learn``, ``sklearn``.
-    """
-    from importlib.metadata import PackageNotFoundError, version
-
-    try:
-        return version(package)
-    except (PackageNotFoundError, ValueError):
-        return _imported_version(package)
-
-
-@functools.cache
-def _imported_version(package: str) -> str:
-    """By the name by which it is imported; a third of a second, so once in a process."""
-    from importlib.metadata import packages_distributions, version
-
-    names = packages_distributions().get(package, ())
-    if names:
-        return ", ".join(f"{name} {version(name)}" for name in sorted(set(names)))
-    try:
-        return str(importlib.import_module(package).__version__)
-    except Exception:  # a module without one, or one that cannot be imported, or none at all
-        return NOT_INSTALLED
 
 
 def _explore_own(walk: Walk, node: Node) -> None:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import sqlite3
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
-from sweepable.findings import OUTSIDE, merged
+from sweepable.findings import OUTSIDE, Found, Outside, merged, outside_of, with_outside
+from sweepable.model import Environment
 from sweepable.store.interned import Interned
 
 
@@ -21,14 +21,23 @@ def add(c: sqlite3.Connection, version: int, text: str) -> None:
         c.execute("UPDATE _versions SET audit = ? WHERE id = ?", (after, version))
 
 
-def with_inherited(
-    c: sqlite3.Connection, own: Mapping[str, str], upstream: Iterable[int], interned: Interned
-) -> Mapping[str, str]:
+def carried(environment: Environment) -> str:
+    """What is to be kept with the version of a call that was not audited itself, but brings functions along."""
+    found = outside_of(environment.text)
+    places = ((*label.partition(":")[::2], digest) for label, digest in found.items())
+    functions = (
+        Outside(module, "" if name.startswith("?") else name, name.lstrip("?") if name.startswith("?") else "", digest)
+        for module, name, digest in places
+    )
+    return Found(functions=tuple(functions)).text() if found else ""
+
+
+def with_inherited(c: sqlite3.Connection, own: Environment, upstream: Iterable[int], interned: Interned) -> Environment:
     """The environment of a call: what ran for its upstream calls, and is in no version, ran for it as well.
 
     Parameters
     ----------
-    own : mapping
+    own : Environment
         Its own environment.
     upstream : iterable of int
         The environments of its upstream calls.
@@ -37,13 +46,14 @@ def with_inherited(
     if not texts:
         return own
     found: dict[str, str] = {}
-    for text in (own.get(OUTSIDE, "{}"), *texts):
-        for label, digest in json.loads(text).items():
+    for text in (own.text, *texts):
+        for label, digest in outside_of(text).items():
             # What came of two states at once is not what one would get of either.
             found[label] = digest if found.get(label, digest) == digest else "several"
-    return {**own, OUTSIDE: json.dumps(found, sort_keys=True)}
+    return with_outside(own, found)
 
 
 def _outside(c: sqlite3.Connection, environment: int) -> str:
+    """The text of an environment that tells of such functions; empty for others."""
     row = c.execute("SELECT text FROM _environments WHERE id = ?", (environment,)).fetchone()
-    return str(json.loads(row[0]).get(OUTSIDE, "")) if row is not None else ""
+    return str(row[0]) if row is not None and OUTSIDE in row[0] else ""

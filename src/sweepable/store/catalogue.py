@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sqlite3
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from typing import Any, NamedTuple
 
 from sweepable.errors import DamagedError
-from sweepable.model import PIN, CodeNode, CodeVersion
+from sweepable.model import PIN, CodeNode, CodeVersion, Environment
 from sweepable.store import function_tables, index
 from sweepable.store.connections import Connections, uri
 
@@ -96,10 +97,18 @@ class Catalogue:
 
     def __init__(self, connections: Connections) -> None:
         self._connections = connections
+        #: Of the diffs read last, what they say: many calls have one.
+        self._diffs: dict[str, dict[str, Any]] = {}
 
     def connection(self) -> sqlite3.Connection:
         """This thread's connection to the index, for reading; only the store writes."""
         return self._connections.get()
+
+    @contextlib.contextmanager
+    def reading(self) -> Iterator[sqlite3.Connection]:
+        """This thread's connection for what is read within a block; nobody forks meanwhile."""
+        with self._connections.reading() as c:
+            yield c
 
     def _rows(self, query: str, *parameters: object) -> list[Any]:
         with self._connections.reading() as c:
@@ -221,10 +230,24 @@ class Catalogue:
         rows = self._rows(query, version)
         return str(rows[0][0]) if rows else ""
 
-    def environment(self, id: int) -> dict[str, str]:
+    def environment(self, id: int) -> dict[str, Any]:
         """What was recorded of the surroundings of a run."""
+        return dict(json.loads(self.recorded(id).text))
+
+    def recorded(self, id: int) -> Environment:
+        """The same as it stands there, for another call that has it too; the diffs that it names are there already."""
         rows = self._rows("SELECT text FROM _environments WHERE id = ?", id)
-        return dict(json.loads(rows[0][0])) if rows else {}
+        return Environment(rows[0][0]) if rows else Environment()
+
+    def diff(self, digest: str) -> dict[str, Any]:
+        """A diff that a recorded environment names: its text, or a summary and the size of one that is large."""
+        if digest not in self._diffs:
+            begins = f'{{"diff": "{digest}"'
+            rows = self._rows("SELECT text FROM _environments WHERE text >= ? AND text < ?", begins, f"{begins}~")
+            if len(self._diffs) > 20:
+                self._diffs.clear()
+            self._diffs[digest] = json.loads(rows[0][0]) if rows else {}
+        return dict(self._diffs[digest])
 
     def database(self) -> Any:
         """A `sqlite_utils.Database` on the index, for reading, with a connection of its own."""

@@ -65,7 +65,7 @@ class External(NamedTuple):
     dtype: str
     inline: bytes | None
     digest: str
-    #: Whether it brings code of the user's along: instances of their classes, or functions.
+    #: Whether it is more than its bytes: it brings code of the user's along, or names a file.
     code: bool = False
 
     @property

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple, cast
 
 from blake3 import blake3
@@ -17,6 +17,7 @@ from sweepable.model import (
     LONGEST_SOURCE,
     PIN,
     CodeVersion,
+    Environment,
     FunctionFacts,
     Layout,
     NewCall,
@@ -161,7 +162,7 @@ def put(
     values = (
         new.key,
         function,
-        interned.once(("version", *at), _version_id, c, function, new.version),
+        interned.once(("version", *at), version_id, c, function, new.version),
         _ancestry_id(c, [row[0] for row in upstream.values()], interned),
         new.status,
         interned.once(layout, _layout_id, c, layout) if layout else 0,
@@ -170,9 +171,9 @@ def put(
         prepared.error,
     )
     was_known = call_id is not None
-    audits.add(c, values[2], new.audit)
+    audits.add(c, values[2], new.audit or audits.carried(new.environment))
     facts = audits.with_inherited(c, new.environment, [row[3] for row in upstream.values()], interned)
-    environment = interned.once(("environment", *facts.items()), _environment_id, c, facts)
+    environment = interned.once(("environment", facts.text), _environment_id, c, facts)
     content = _content(c, new, layout, prepared, upstream)
     further = (new.started, new.seconds, environment, *content, new.taken_from, new.migration)
     call_id = _write_call(c, call_id, found, (*values, *further, check_digest(*values)))
@@ -222,8 +223,10 @@ def _write_call(c: sqlite3.Connection, call_id: int | None, found: int | None, v
     return cast("int", c.execute(_INSERT, (*values, call_id)).lastrowid)
 
 
-def _environment_id(c: sqlite3.Connection, environment: Mapping[str, str]) -> int:
-    return _intern(c, "_environments", json.dumps(dict(environment), sort_keys=True))
+def _environment_id(c: sqlite3.Connection, environment: Environment) -> int:
+    for diff in environment.diffs:
+        _intern(c, "_environments", diff)
+    return _intern(c, "_environments", environment.text)
 
 
 def _former_id(c: sqlite3.Connection, key: str) -> int | None:
@@ -262,7 +265,8 @@ def find_function(
     return cast("tuple[int, str] | None", row)
 
 
-def _version_id(c: sqlite3.Connection, function: int, version: CodeVersion) -> int:
+def version_id(c: sqlite3.Connection, function: int, version: CodeVersion) -> int:
+    """The version's id, made where it is missing."""
     row = c.execute("SELECT id FROM _versions WHERE function = ? AND digest = ?", (function, version.digest)).fetchone()
     if row is not None:
         return cast("int", row[0])

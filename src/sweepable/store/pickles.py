@@ -73,7 +73,8 @@ class Container(NamedTuple):
     """A value as it is written."""
 
     chunks: list[Buffer]
-    #: Whether the value brings code of the user's along: instances of their classes, or functions.
+    #: Whether the value is more than its bytes: it brings code of the user's along (instances of their classes,
+    #: functions), or names a file.
     code: bool
 
 
@@ -102,7 +103,13 @@ def encode(value: object, *, limit: int | None = None, parts: Sequence[object] =
     chunks = _container(data, buffers, 1 if small else _PAGE)
     if limit is not None and sum(len(chunk) for chunk in chunks) > limit:
         return None
-    return Container(chunks, any(map(is_user_code, kinds)))
+    return Container(chunks, any(map(_is_more, kinds)))
+
+
+def _is_more(kind: object) -> bool:
+    import pathlib
+
+    return is_user_code(kind) or (isinstance(kind, type) and issubclass(kind, pathlib.PurePath))
 
 
 _Pickled: TypeAlias = tuple[bytes, list[memoryview], set[object]]

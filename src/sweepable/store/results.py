@@ -129,7 +129,7 @@ def output_digest(data: bytes, layout: Layout, name: str) -> str:
 
 
 def brings_code(data: bytes) -> bool:
-    """Whether a result holds instances of classes of the user's, or functions: it then means what its code means."""
+    """Whether a result is more than its bytes: it holds instances of classes of the user's, functions, or paths."""
     found: list[External] = []
     plain.decode(data, lambda tag, content: found.append(to_external(content if tag == "X" else content[0])))
     return any(external.code for external in found)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 
-from sweepable.findings import OUTSIDE
+from sweepable.findings import outside_of
 from sweepable.store.catalogue import Catalogue
 
 
@@ -46,6 +45,5 @@ class Soundness:
         """The same for calls of one environment, as they were when those ran."""
         found = self._states.get(environment)
         if found is None:
-            text = self._catalogue.environment(environment).get(OUTSIDE) if environment else None
-            found = self._states[environment] = json.loads(text) if text else {}
+            found = self._states[environment] = outside_of(self._catalogue.recorded(environment).text)
         return found

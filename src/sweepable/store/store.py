@@ -7,16 +7,17 @@ import contextlib
 import os
 import threading
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 
 from sweepable.model import NewCall, Outputs, StoredCall
 from sweepable.notices import logger
-from sweepable.store import audits, files, index, preparing, results, taking
+from sweepable.store import audits, contents, files, index, migrations, preparing, results, taking
 from sweepable.store.catalogue import Route, StoredFunction, StoredVersion
 from sweepable.store.codecs import EXTENSIONS, CannotEncode, OutputFacts, Summary
 from sweepable.store.locks import KeyLocks
 from sweepable.store.reading import Reading
+from sweepable.store.taking import Migrated, Rekeyed
 
 __all__ = [
     "CannotEncode",
@@ -125,18 +126,61 @@ class Store(Reading):
         if not self._is_usable(origin):
             return None
         pending: list[preparing.Pending] = []
-        blobs = [preparing.blob_row(found) for found in results.blobs_of(origin.result)]
-        prepared = preparing.prepare(new, pending)
+        prepared = self._with_result(preparing.prepare(new, pending), origin)
+        with self._published(pending, prepared), self._connections.writing() as c:
+            return taking.take_over(c, new, prepared, origin, self._connections.interned)
+
+    def migrate(self, into: Migrated, calls: Sequence[Rekeyed]) -> int:
+        """Write calls again under other keys, in one transaction; the answer is the migration's id.
+
+        Parameters
+        ----------
+        into : Migrated
+            What is entered of the migration.
+        calls : sequence of Rekeyed
+            Upstream calls first.
+        """
+        made = [(call, *self._rekeyed(call)) for call in calls]
+        pending = [blob for _, _, blobs in made for blob in blobs]
+        prepared = [found for _, found, _ in made]
+        with self._connections.publishing():
+            written = {(blob.digest, blob.extension): blob for blob in self._written(pending)}
+            with self._connections.writing() as c:
+                interned = self._connections.interned
+                number = taking.begin(c, into, interned)
+                for call, found in zip(calls, prepared, strict=True):
+                    own = [written.get((blob.digest, blob.extension), blob) for blob in found.blobs]
+                    content = call.by_content(contents.of_keys(c, call.needs))
+                    new = call.new._replace(migration=number, arguments_content=content)
+                    index.put(c, new, found._replace(blobs=own), interned)
+        return number
+
+    def _rekeyed(self, call: Rekeyed) -> tuple[index.Prepared, list[preparing.Pending]]:
+        """A call under its other key, encoded, and the blobs that are still to be written."""
+        pending: list[preparing.Pending] = []
+        prepared = preparing.prepare(call.new, pending)
+        blobs = [index.Blob(blob.digest, blob.extension, blob.size, None) for blob in pending]
+        if call.new.outputs is not None:
+            return prepared._replace(blobs=blobs), pending
+        return self._with_result(prepared, call.origin, blobs), pending
+
+    def _with_result(
+        self, prepared: index.Prepared, origin: StoredCall, blobs: Sequence[index.Blob] = ()
+    ) -> index.Prepared:
+        """What is written of a call whose result is that of another one."""
         cells, others = preparing.stored_cells(self.output_facts(origin), lambda name: self.output(origin, name))
-        prepared = prepared._replace(
+        return prepared._replace(
             result=origin.result,
             layout=self.layout(origin.layout),
-            blobs=blobs,
+            blobs=[*blobs, *(preparing.blob_row(found) for found in results.blobs_of(origin.result))],
             cells=prepared.cells | cells,
             others=others,
         )
-        with self._published(pending, prepared), self._connections.writing() as c:
-            return taking.take_over(c, new, prepared, origin, self._connections.interned)
+
+    def revoke(self, migration: int, forgotten: Sequence[int]) -> None:
+        """Take a migration back: forget these calls, which it made or which came from those."""
+        with self._connections.writing() as c:
+            migrations.revoke(c, migration, forgotten)
 
     def relayout(self, call: StoredCall, outputs: Outputs) -> StoredCall:
         """The same call and value under other output names: its declaration has changed."""

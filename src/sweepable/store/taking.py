@@ -1,13 +1,38 @@
-"""Calls whose result is that of another call: taken over because the content is the same."""
+"""Calls whose result is that of another call: because the content is the same, or because a person says so."""
 
 from __future__ import annotations
 
 import json
 import sqlite3
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
 
-from sweepable.model import NewCall, StoredCall, UpstreamCall
-from sweepable.store.index import Prepared, find, put
+from sweepable.model import CodeVersion, Content, Environment, FunctionFacts, NewCall, StoredCall, UpstreamCall
+from sweepable.store import migrations
+from sweepable.store.index import Prepared, find, function_id, put, version_id
 from sweepable.store.interned import Interned
+
+
+class Rekeyed(NamedTuple):
+    """A call that is written again under another key; without outputs of its own it gets those of its origin."""
+
+    origin: StoredCall
+    new: NewCall
+    #: The upstream calls that it has to know the content of, and what then tells that of its arguments.
+    needs: Sequence[str] = ()
+    by_content: Callable[[Mapping[str, Content]], Content | None] = lambda known: None
+
+
+class Migrated(NamedTuple):
+    """What is entered of a migration."""
+
+    function: FunctionFacts
+    from_version: int
+    to: CodeVersion
+    reason: str
+    #: What was asked for, as JSON takes it.
+    changes: object
+
 
 #: Whether what was called inside a call came from any of these calls.
 _NESTED_BELOW = (
@@ -43,9 +68,17 @@ def take_over(
     new = new._replace(
         started=origin.started,
         seconds=origin.seconds,
-        environment=json.loads(text),
+        environment=Environment(text),
         upstream=tuple(dict.fromkeys((*new.upstream, *nested))),
         taken_from=origin.id,
         audit=audit or "",  # of the same code, under another name perhaps
     )
     return put(c, new, prepared, interned)
+
+
+def begin(c: sqlite3.Connection, into: Migrated, interned: Interned) -> int:
+    """Enter a migration, with the version that it leads to; the answer is its id."""
+    interned.refresh(c)
+    function, _ = function_id(c, into.function, into.to.digest)
+    to = version_id(c, function, into.to)
+    return migrations.begin(c, function, into.from_version, to, into.reason, into.changes)

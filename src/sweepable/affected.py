@@ -1,0 +1,238 @@
+"""Which stored calls a migration is about, its function's own and those downstream, and the keys they then have."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from sweepable.callee import Callee
+from sweepable.identity.code import describe
+from sweepable.identity.key import key_part
+from sweepable.identity.values import Encoder
+from sweepable.lineage import calls_of
+from sweepable.model import Argument, CodeVersion, FunctionFacts, NewCall, StoredCall, UpstreamCall
+from sweepable.outputs import short
+from sweepable.record import Record
+from sweepable.registry import known
+from sweepable.rekeying import ByContent, Left, key_of, moved, outside, stored
+from sweepable.store.store import Store, StoredFunction, StoredVersion
+from sweepable.store.taking import Rekeyed
+from sweepable.trial import merged
+
+_DONE = "SELECT id FROM _calls WHERE function = ? AND version = ? AND status = 'done' ORDER BY id"
+_BELOW = (
+    "SELECT DISTINCT l.downstream, l.upstream FROM json_each(?) AS k JOIN _lineage AS l ON l.upstream = k.value "
+    "JOIN _calls AS c ON c.id = l.downstream WHERE c.status = 'done'"
+)
+_AT_ONCE = 500
+
+
+class Changes(NamedTuple):
+    """What a person says of the way from one version to the next."""
+
+    reason: str
+    #: Parameters that are new, with the value that they had without saying so.
+    add: Mapping[str, object] = {}
+    #: Old name -> new name.
+    rename: Mapping[str, str] = {}
+    #: Parameters that are gone, with the value for which results hold; `ANY` for any.
+    remove: Mapping[str, object] = {}
+    rename_outputs: Mapping[str, str] = {}
+    recompute_outputs: tuple[str, ...] = ()
+
+    def told(self) -> dict[str, object]:
+        """The same as the store lists it."""
+        said = self._asdict()
+        shown = {name: {key: short(value) for key, value in said[name].items()} for name in ("add", "remove")}
+        return {name: value for name, value in {**said, **shown}.items() if value and name != "reason"}
+
+
+class AnyValue:
+    """Any value."""
+
+    def __repr__(self) -> str:
+        return "any"
+
+
+#: In place of the value of a removed parameter.
+ANY = AnyValue()
+
+
+class Found:
+    """The calls that a migration is about: the function's own, and those downstream of them."""
+
+    def __init__(
+        self, callee: Callee, store: Store, function: StoredFunction, version: StoredVersion, changes: Changes
+    ) -> None:
+        self.callee = callee
+        self.store = store
+        self.function = function
+        self.version = version
+        self.changes = changes
+        #: In the order in which they are written: upstream calls first.
+        self.steps: list[Rekeyed] = []
+        #: Those of the function itself, by the id of their origin.
+        self.own: dict[int, Rekeyed] = {}
+        self.there = 0
+        self.left: Counter[str] = Counter()
+        self._keys: dict[str, str] = {}
+        self._functions = {found.id: found for found in store.functions()}
+        self._digests = dict(store.connection().execute("SELECT id, digest FROM _versions").fetchall())
+        self._now: dict[int, CodeVersion] = {}
+
+    def find(self) -> None:
+        """Give every call that can have one its other key."""
+        rows = self.store.connection().execute(_DONE, (self.function.id, self.version.id)).fetchall()
+        ours = {id for (id,) in rows}
+        for call in self._ordered(ours):
+            try:
+                self._rekey(call, call.id in ours)
+            except Left as reason:
+                what = self.callee.name if call.id in ours else self._functions[call.function].name
+                self.left[f"of {what}: {reason}"] += 1
+
+    def _ordered(self, ours: set[int]) -> list[StoredCall]:
+        """The calls of the function and all downstream of them, upstream calls first."""
+        above: dict[int, set[int]] = {id: set() for id in ours}
+        fresh = sorted(ours)
+        while fresh:
+            rows = self.store.connection().execute(_BELOW, (json.dumps(fresh),)).fetchall()
+            fresh = sorted({below for below, _ in rows} - above.keys())
+            for below_id, upstream in rows:
+                above.setdefault(below_id, set()).add(upstream)
+        order = _topological(above)
+        found: list[StoredCall] = []
+        for start in range(0, len(order), _AT_ONCE):
+            found += calls_of(self.store, order[start : start + _AT_ONCE])
+        return found
+
+    def _rekey(self, call: StoredCall, own: bool) -> None:
+        name = self._functions[call.function].name
+        found = stored(self.store, call, name, self._digests[call.version])
+        arguments = moved(self.store, found, self._keys)
+        if own:
+            arguments = self._changed(arguments)
+        elif not any(edge.key in self._keys for edge in found.upstream):
+            return  # what it came from stays as it is
+        version = self.callee.version() if own else self._version_of(call)
+        upstream = tuple(self._edge(edge, own) for edge in found.upstream)
+        announced = [(edge.name, edge.key) for edge in upstream if edge.role == "depends_on"]
+        key = key_of(name, version.digest, arguments, announced)
+        if key == call.key:
+            return
+        self._keys[call.key] = key
+        if (known_call := self.store.fetch(key)) is not None and known_call.status == "done":
+            self.there += own
+            return
+        facts = self.callee.facts if own else self._facts(call.function, arguments)
+        by_content = ByContent(self.store, found, arguments, self._keys)
+        new = NewCall(
+            *(key, facts, version, "done", call.started, call.seconds, arguments),
+            upstream=upstream,
+            environment=self.store.recorded(call.environment),
+            taken_from=call.id,
+        )
+        step = Rekeyed(call, new, by_content.needs, by_content)
+        self.steps.append(step)
+        if own:
+            self.own[call.id] = step
+
+    def _edge(self, edge: UpstreamCall, own: bool) -> UpstreamCall:
+        renamed = self.changes.rename.get(edge.name, edge.name) if own and edge.role == "argument" else edge.name
+        return edge._replace(key=self._keys.get(edge.key, edge.key), name=renamed)
+
+    # -- the function's own calls
+
+    def _changed(self, arguments: tuple[Argument, ...]) -> tuple[Argument, ...]:
+        """The arguments as the function takes them now."""
+        given = {argument.name: argument for argument in arguments}
+        for name, value in self.changes.remove.items():
+            self._check_removed(name, given, value)
+        kept = {self.changes.rename.get(name, name): found for name, found in given.items()}
+        for name in self.changes.remove:
+            kept.pop(name, None)
+        strange = [name for name in kept if name not in self.callee.parameters]
+        if strange:
+            raise Left(f"the parameter {strange[0]} is gone; say rename= or remove=")
+        return tuple(self._argument(name, kept.get(name)) for name in self.callee.parameters)
+
+    def _check_removed(self, name: str, given: Mapping[str, Argument], value: object) -> None:
+        if name not in given or isinstance(value, AnyValue):
+            return
+        if key_part(Encoder(describe).encode(value, name)) != given[name].part:
+            raise Left(f"{name} was another value than {short(value)}")
+
+    def _argument(self, name: str, found: Argument | None) -> Argument:
+        counts = any(name == counted for _, counted in self.callee.counted)
+        if name in self.changes.add:
+            if found is not None:
+                raise Left(f"{name} is not new")
+            return self._added(name, self.changes.add[name], counts)
+        if found is None:
+            default = self.callee.binder.defaults.get(name)
+            raise Left(f"the parameter {name} is new; say add={{{name!r}: {short(default)}}}")
+        if counts and not found.part:
+            raise Left(f"{name} did not count before")
+        return found._replace(name=name, part=found.part if counts else b"")
+
+    def _added(self, name: str, value: object, counts: bool) -> Argument:
+        part = key_part(Encoder(describe).encode(value, name)) if counts else b""
+        if isinstance(value, Record):
+            raise Left(f"{name} is an upstream call, which cannot be added yet")
+        return Argument(name, "value", value, part=part)
+
+    def with_outputs(self, step: Rekeyed) -> Rekeyed:
+        """A call of the function with other outputs than it had, where that was asked for."""
+        changes = self.changes
+        if step.origin.id not in self.own or not (changes.rename_outputs or changes.recompute_outputs):
+            return step
+        outputs = merged(self.callee, self.store, step, changes.rename_outputs, changes.recompute_outputs)
+        return step._replace(new=step.new._replace(outputs=outputs))
+
+    # -- what is downstream
+
+    def _facts(self, function: int, arguments: tuple[Argument, ...]) -> FunctionFacts:
+        found = self._functions[function]
+        home = found.homes[0] if found.homes else ""
+        return FunctionFacts(found.name, home, tuple(argument.name for argument in arguments))
+
+    def _version_of(self, call: StoredCall) -> CodeVersion:
+        """The version under which a call downstream holds: its own, or the one now if only this function differs."""
+        if call.version not in self._now:
+            self._now[call.version] = self._find_version(call)
+        return self._now[call.version]
+
+    def _find_version(self, call: StoredCall) -> CodeVersion:
+        function, digest = self._functions[call.function], self._digests[call.version]
+        here = [callee for callee in known(function.name) if self._is(callee, function)]
+        if not here or any(callee.version().digest == digest for callee in here):
+            return CodeVersion(digest, "")
+        before, now = self.store.code(call.version), here[0].version()
+        ours, theirs = self.store.code(self.version.id), self.callee.version()
+        if not (before.nodes and now.nodes and ours.nodes and theirs.nodes):
+            raise Left("their own code has changed too")
+        if outside(before.nodes, ours.nodes[0].digest) != outside(now.nodes, theirs.nodes[0].digest):
+            raise Left("their own code has changed too")
+        return now
+
+    def _is(self, callee: Callee, function: StoredFunction) -> bool:
+        found = self.store.find_function(callee.name, callee.version().digest, callee.facts.home)
+        return found is not None and found.id == function.id
+
+
+def _topological(above: Mapping[int, set[int]]) -> list[int]:
+    """Ids in an order in which each comes after those above it."""
+    order: dict[int, None] = {}
+    for start in sorted(above):
+        stack = [start]
+        while stack:
+            id = stack[-1]
+            missing = [other for other in above[id] if other in above and other not in order and other not in stack]
+            if missing:
+                stack.append(min(missing))
+            else:
+                order.setdefault(id)
+                stack.pop()
+    return list(order)

@@ -1,0 +1,134 @@
+"""A stored call run once more under the code as it is now, without storing it: to compare, or to make outputs anew."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from sweepable.call import Call
+from sweepable.callee import Callee
+from sweepable.errors import MigrationError
+from sweepable.identity.code import describe
+from sweepable.identity.values import Encoder
+from sweepable.model import Outputs
+from sweepable.outputs import summary
+from sweepable.record import Record
+from sweepable.runs import Run, within
+from sweepable.serving import with_upstream
+from sweepable.store.codecs import Summary
+from sweepable.store.store import Store
+from sweepable.store.taking import Rekeyed
+
+
+class Difference(NamedTuple):
+    """What a call returned otherwise than what is stored."""
+
+    call: str
+    output: str
+    stored: str
+    returned: str
+
+    def __str__(self) -> str:
+        return f"{self.call}: {self.output} is {self.returned}, stored {self.stored}"
+
+
+def tried(
+    callee: Callee, store: Store, step: Rekeyed, renamed: Mapping[str, str], again: Sequence[str]
+) -> Iterator[Difference]:
+    """Run a call that is about to be migrated, and tell in which outputs it differs from what is stored."""
+    call = call_of(callee, store, step)
+    found, _ = callee.declaration.take_apart(run(call, store))
+    now = dict(zip(found.layout.names, found.values, strict=True))
+    before = {renamed.get(name, name): name for name in store.layout(step.origin.layout).names}
+    for name in dict.fromkeys([*before, *now]):
+        if name in again:
+            continue
+        stored = store.output(step.origin, before[name]) if name in before else None
+        if name not in before or name not in now or not _same(stored, now[name]):
+            missing = "not there"
+            yield Difference(
+                call.title(),
+                name,
+                summary(stored) if name in before else missing,
+                _shown(stored, now[name]) if name in now else missing,
+            )
+
+
+def merged(callee: Callee, store: Store, step: Rekeyed, renamed: Mapping[str, str], again: Sequence[str]) -> Outputs:
+    """The outputs of a call as they are stored under their new names, and those of a new run where asked for."""
+    names = store.layout(step.origin.layout).names
+    values = {renamed.get(name, name): store.output(step.origin, name) for name in names}
+    if not again:
+        return callee.declaration.take_apart(_whole(store.value(step.origin), values))[0]
+    whole = run(call_of(callee, store, step), store)
+    found, _ = callee.declaration.take_apart(whole)
+    fresh = dict(zip(found.layout.names, found.values, strict=True))
+    kept = {name: fresh[name] if name in again or name not in values else values[name] for name in fresh}
+    return callee.declaration.take_apart(_whole(whole, kept))[0]
+
+
+def call_of(callee: Callee, store: Store, step: Rekeyed) -> Call:
+    """The call that a migration would make of a stored one."""
+    values: dict[str, object] = {}
+    for argument in step.new.arguments:
+        if isinstance(argument.value, Summary):
+            raise MigrationError(
+                f"{callee.name}: a call cannot be run again, because its argument {argument.name} was too large to be "
+                "kept with it; migrate without check= and recompute_outputs="
+            )
+        values[argument.name] = argument.value if argument.kind == "value" else _upstream(store, str(argument.value))
+    call = Call(callee, callee.binder.bind_named(values))
+    if call.key != step.new.key:
+        raise MigrationError(f"{callee.name}: {call.title()} is not the call that was stored, and was not run again")
+    return call
+
+
+def _upstream(store: Store, key: str) -> Record:
+    call = store.fetch(key)
+    if call is None:
+        raise MigrationError(f"an upstream call is no longer in the store {store.path}: {key[:12]}")
+    return Record(store, call)
+
+
+def run(call: Call, store: Store) -> Any:
+    """What the function returns for a call; nothing of it is stored."""
+    doing = Run(call, store)
+    bound = with_upstream(doing)
+    with within(doing.frame):
+        value = call.callee.binder.invoke(call.callee.function, bound)
+        if not call.callee.is_async:
+            return value
+        import asyncio
+
+        return asyncio.run(value)
+
+
+def _whole(like: Any, values: Mapping[str, object]) -> Any:
+    """A value of the form of another one, with these outputs."""
+    if type(like) is dict:
+        return dict(values)
+    if type(like) in (tuple, list):
+        return type(like)(values.values())
+    if isinstance(like, tuple) and hasattr(like, "_replace"):
+        return like._replace(**values)
+    if hasattr(type(like), "__dataclass_fields__") and len(values) > 1:
+        import dataclasses
+
+        return dataclasses.replace(like, **values)
+    (value,) = values.values()
+    return value
+
+
+def _same(stored: object, now: object) -> bool:
+    return Encoder(describe).encode(stored) == Encoder(describe).encode(now)
+
+
+def _shown(stored: Any, now: Any) -> str:
+    """A value in a few words, with how far it is from the stored one, where both are numbers."""
+    try:
+        distance = float(np.max(np.abs(np.asarray(now, dtype=float) - np.asarray(stored, dtype=float))))
+    except (TypeError, ValueError):
+        return summary(now)
+    return f"{summary(now)} (differs by up to {distance:.3g})"

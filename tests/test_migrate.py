@@ -1,0 +1,273 @@
+"""Results of earlier code that a person says hold: taken over by plan, listed, and taken back."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import sweepable
+from running import RunScript
+from sweepable import MigrationError
+
+RUNS: list[str] = []
+SOURCE = """
+@sweepable.cache(ignore_globals=["RUNS"])
+def reference(amplitude=1.0):
+    RUNS.append("reference")
+    return dict(ref_y=amplitude * np.arange(4.0))
+
+@sweepable.cache(y=np.ndarray, ignore_globals=["RUNS"])
+def simulate(reference=reference, gain=2.0{new}):
+    RUNS.append("simulate")
+    return reference.ref_y * gain{change}
+
+@sweepable.cache(rms=float, ignore_globals=["RUNS"])
+def evaluate(sim=simulate, scale=1.0):
+    RUNS.append("evaluate")
+    return float(np.sqrt(np.mean(sim.y ** 2)) * scale)
+
+@sweepable.cache(ignore_globals=["RUNS"])
+def best(sims):
+    RUNS.append("best")
+    return max(float(sim.y.max()) for sim in sims)
+
+@sweepable.cache(ignore_globals=["RUNS"])
+def nested(gain=2.0):
+    RUNS.append("nested")
+    return float(simulate(gain=gain).sum())
+"""
+
+
+@pytest.fixture(autouse=True)
+def quiet() -> Iterator[None]:
+    RUNS.clear()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", sweepable.StaleResults)
+        yield
+
+
+def define(new: str = "", change: str = "", source: str = SOURCE) -> dict[str, Any]:
+    namespace: dict[str, Any] = {"sweepable": sweepable, "np": np, "RUNS": RUNS}
+    exec(source.format(new=new, change=change), namespace)
+    return namespace
+
+
+def filled() -> dict[str, Any]:
+    before = define()
+    before["evaluate"].sweep(sim__gain=[1.0, 2.0], scale=[1.0, 3.0], progress=False)
+    before["nested"](1.0)
+    RUNS.clear()
+    return before
+
+
+def test_one_call_covers_a_new_parameter_and_another_body() -> None:
+    """Results are there under the code as it is now, and so is all that came from them; nothing runs."""
+    before = filled()
+    rows = before["evaluate"].select().to_df()
+    after = define(", friction=0.0", " * (1 - friction)")
+    plan = after["simulate"].migrate("friction was none", add={"friction": 0.0})
+    assert (plan.rekeyed, plan.there, plan.downstream) == (2, 0, {"evaluate": 4, "nested": 1})
+    assert "2 calls would hold" in repr(plan) and ".apply()" in repr(plan) and not plan.left
+    assert after["simulate"].peek(gain=1.0) is None
+    done = plan.apply()
+    assert done.calls == 7 and done.reason == "friction was none" and "friction" in done.changes
+    runs = after["evaluate"].sweep(sim__gain=[1.0, 2.0], scale=[1.0, 3.0], progress=False)
+    assert runs.counts["hit"] == 4 and after["nested"](1.0) == 6.0 and RUNS == []
+    table = after["evaluate"].select().to_df()
+    assert table["rms"].tolist() == rows["rms"].tolist() and set(table["sim__friction"]) == {0.0}
+    rec = after["evaluate"].get(sim__gain=2.0, scale=3.0)
+    assert rec.sim.friction == 0.0 and rec.sim.reference.amplitude == 1.0
+    assert rec.sim == after["simulate"].peek(gain=2.0)
+    assert after["simulate"](gain=2.0, friction=0.5).tolist() == [0.0, 1.0, 2.0, 3.0] and RUNS == ["simulate"]
+
+
+def test_a_promoted_constant_keeps_every_result(run_script: RunScript) -> None:
+    """A constant in the body that becomes a parameter with that default: one call, in any process."""
+    before = """
+import numpy as np, sweepable
+@sweepable.cache
+def sim(x=1.0, data=np.arange(20_000.0)):
+    return x * 9.81 + data[1]
+if __name__ == "__main__":
+    print(sim.sweep(x=[1.0, 2.0, 3.0], progress=False).to_df()["value"].tolist())
+"""
+    after = """
+import warnings, numpy as np, sweepable
+warnings.simplefilter("ignore")
+@sweepable.cache
+def sim(x=1.0, data=np.arange(20_000.0), g=9.81):
+    return x * g + data[1]
+if __name__ == "__main__":
+    plan = sim.migrate("g is a parameter now", add={"g": 9.81})
+    print(plan.rekeyed, plan.left, plan.apply().calls)
+"""
+    again = after.split("if __name__")[0] + "print(sim.sweep(x=[1.0, 2.0, 3.0], progress=False).counts)\n"
+    run_script(before)
+    assert run_script(after).stdout.strip() == "3 {} 3"  # the array is too large to be kept with each call
+    assert "'hit': 3" in run_script(again).stdout
+
+
+def test_parameters_are_renamed_and_removed() -> None:
+    """Only calls with the value that is named migrate where a parameter is gone; others are counted."""
+    source = "@sweepable.cache(ignore_globals=['RUNS'])\ndef f({signature}):\n    RUNS.append('f')\n    return {body}"
+
+    def f(signature: str, body: str) -> Any:
+        namespace: dict[str, Any] = {"sweepable": sweepable, "RUNS": RUNS}
+        exec(source.format(signature=signature, body=body), namespace)
+        return namespace["f"]
+
+    old = f("k, verbose=False, n=1", "k + n")
+    old(1.0), old(2.0), old(3.0, True)
+    RUNS.clear()
+    new = f("stiffness, n=1", "stiffness + n")
+    plan = new.migrate("names", rename={"k": "stiffness"}, remove={"verbose": False})
+    assert plan.rekeyed == 2 and list(plan.left.values()) == [1] and "verbose was another value" in repr(plan)
+    plan.apply()
+    assert (new(1.0), new(2.0)) == (2.0, 3.0) and RUNS == []
+    any_value = new.migrate("names", rename={"k": "stiffness"}, remove=["verbose"])
+    assert (any_value.rekeyed, any_value.there) == (1, 2)
+    with pytest.raises(sweepable.UnknownName, match="stiffness"):
+        new.migrate("names", rename={"k": "stifness"})
+    assert "is new; say add=" in repr(f("k, verbose=False, n=1, m=5", "k").migrate("one more", from_version="v1"))
+    assert "is gone; say rename= or remove=" in repr(f("k, n=1", "k + 0").migrate("one less", from_version="v1"))
+
+
+def test_outputs_are_renamed_and_recomputed() -> None:
+    """An output under another name, and one that is new, made by a new run; what is stored of the others stays."""
+    source = "@sweepable.cache(ignore_globals=['RUNS'])\ndef f(x=1):\n    RUNS.append(x)\n    return {body}"
+
+    def f(body: str) -> Any:
+        namespace: dict[str, Any] = {"sweepable": sweepable, "RUNS": RUNS}
+        exec(source.format(body=body), namespace)
+        return namespace["f"]
+
+    f("{'a': x, 'runs': len(RUNS)}")(1), f("{'a': x, 'runs': len(RUNS)}")(2)
+    RUNS.clear()
+    renamed = f("{'area': x, 'runs': len(RUNS)}")
+    renamed.migrate("a better name", rename_outputs={"a": "area"}).apply()
+    assert renamed(2) == {"area": 2, "runs": 2} and RUNS == []
+    assert renamed.select().to_df()["area"].tolist() == [1, 2]
+    more = f("{'area': x, 'runs': len(RUNS), 'twice': 2 * x}")
+    more.migrate("twice is new", recompute_outputs=["twice"]).apply()
+    assert sorted(RUNS) == [1, 2]
+    assert more(1) == {"area": 1, "runs": 1, "twice": 2} and more(2) == {"area": 2, "runs": 2, "twice": 4}
+    assert sorted(RUNS) == [1, 2]
+
+
+def test_a_check_runs_calls_again_and_compares() -> None:
+    """What differs is shown, and then nothing is done."""
+    filled()
+    wrong = define("", " * 1.5")
+    plan = wrong["simulate"].migrate("faster", check=3)
+    assert len(plan.checked) == len(plan.differences) == 2 and "differs by up to 1.5" in repr(plan)
+    with pytest.raises(MigrationError, match="do not hold"):
+        plan.apply()
+    assert wrong["simulate"].peek(gain=1.0) is None and wrong["simulate"].migrations() == []
+    right = define("", " * 1.0")
+    assert right["simulate"].migrate("faster", check=1).apply().calls == 7
+    assert RUNS.count("simulate") == 3  # the checks alone
+
+
+def test_a_migration_is_revoked_with_all_that_came_from_it() -> None:
+    """What it made is forgotten, and what was computed from that since; what it was made of is untouched."""
+    before = filled()
+    after = define("", " * 1.5")
+    after["simulate"].migrate("a mistake").apply()
+    assert after["evaluate"](scale=7.0) == pytest.approx(7.0 * before["evaluate"]())
+    assert RUNS == ["evaluate"]
+    (migration,) = after["simulate"].migrations()
+    plan = migration.revoke()
+    assert (plan.migrated, plan.downstream) == (7, 1) and "forgets 7 calls" in repr(plan)
+    assert after["simulate"].peek(gain=1.0) is not None
+    plan.apply()
+    RUNS.clear()
+    assert after["simulate"].peek(gain=1.0) is None
+    (migration,) = after["simulate"].migrations()
+    assert migration.revoked is not None and migration.calls == 0
+    assert after["evaluate"](scale=7.0) == pytest.approx(1.5 * 7.0 * before["evaluate"]())
+    assert RUNS == ["simulate", "evaluate"]
+    RUNS.clear()
+    assert define()["simulate"](gain=1.0).tolist() == [0.0, 1.0, 2.0, 3.0] and RUNS == []
+
+
+def test_what_is_downstream_moves_only_if_nothing_else_has_changed() -> None:
+    """A function that calls the migrated one and was edited itself stays as it is, and is counted."""
+    filled()
+    edited = SOURCE.replace("simulate(gain=gain).sum()", "simulate(gain=gain).sum() + 1")
+    after = define("", " * 1.0", edited)
+    plan = after["simulate"].migrate("refactored")
+    assert plan.downstream == {"evaluate": 4} and plan.left == {"of nested: their own code has changed too": 1}
+    plan.apply()
+    assert after["nested"](1.0) == 7.0 and RUNS == ["nested"]
+
+
+def test_a_constant_that_others_use_too_is_not_taken_over_for_them() -> None:
+    """Where what changed is also used by a function downstream by itself, that one is not re-keyed."""
+    source = """
+K = {k}
+
+@sweepable.cache(ignore_globals=["RUNS"])
+def inner(x):
+    return x + 0 * K
+
+@sweepable.cache(ignore_globals=["RUNS"])
+def outer(x):
+    RUNS.append("outer")
+    return inner(x) + K
+
+@sweepable.cache(ignore_globals=["RUNS"])
+def pure(x):
+    RUNS.append("pure")
+    return inner(x)
+"""
+
+    def make(k: int) -> dict[str, Any]:
+        namespace: dict[str, Any] = {"sweepable": sweepable, "RUNS": RUNS}
+        exec(source.format(k=k), namespace)
+        return namespace
+
+    old = make(1)
+    assert old["outer"](1) == 2 and old["pure"](1) == 1
+    RUNS.clear()
+    new = make(5)
+    plan = new["inner"].migrate("K does not matter to it")
+    assert plan.downstream == {"pure": 1} and list(plan.left) == ["of outer: their own code has changed too"]
+    plan.apply()
+    assert new["outer"](1) == 6 and new["pure"](1) == 1 and RUNS == ["outer"]
+
+
+def test_calls_that_hold_others_in_a_list_stay() -> None:
+    """They run again when asked for, from the calls that were migrated."""
+    before = filled()
+    records = [before["simulate"].get_or_run(gain=gain) for gain in (1.0, 2.0)]
+    assert before["best"](records) == 6.0
+    RUNS.clear()
+    after = define(", friction=0.0", " * (1 - friction)")
+    plan = after["simulate"].migrate("friction was none", add={"friction": 0.0})
+    assert plan.left == {"of best: an argument holds the upstream calls in a list, a dict or a query": 1}
+    plan.apply()
+    assert after["best"]([after["simulate"].get_or_run(gain=gain) for gain in (1.0, 2.0)]) == 6.0
+    assert RUNS == ["best"]
+
+
+def test_what_does_not_fit_is_refused(tmp_path: Path) -> None:
+    """Without a reason, without anything to migrate, with a version that is not there."""
+    functions = define()
+    with pytest.raises(MigrationError, match="no call is stored"):
+        functions["simulate"].migrate("why not")
+    functions["simulate"]()
+    with pytest.raises(MigrationError, match="nothing to migrate"):
+        functions["simulate"].migrate("why not")
+    with pytest.raises(MigrationError, match="needs a reason"):
+        functions["simulate"].migrate(" ")
+    other = define("", " * 1.0")["simulate"]
+    with pytest.raises(sweepable.UnknownName, match="v7"):
+        other.migrate("why not", from_version="v7")
+    assert other.migrate("why not", from_version="v1").rekeyed == 1
+    with pytest.raises(MigrationError, match="needs a dict"):
+        other.migrate("why not", add=["x"])
