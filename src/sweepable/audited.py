@@ -131,7 +131,7 @@ def keep(store: Store, call: Call, version: int, found: Found) -> None:
 
 
 def _stored(store: Store, callee: Callee, version: CodeVersion) -> Found | None:
-    return found_in(store.audit(callee.name, callee.facts.home, version.digest))
+    return found_in(store.soundness.audit(callee.name, callee.facts.home, version.digest))
 
 
 def audit_of(callee: Callee, version: CodeVersion | None = None, store: Store | None = None) -> tuple[str, ...]:

@@ -50,7 +50,7 @@ def stands(store: Store, call: Placed) -> bool:
     changed = _changed(store, call)
     if not changed:
         return True
-    warn_once((stands, *changed), f"{store.function_name(call.version)}: {_said(changed)}", UntrackedCode)
+    warn_once((stands, *changed), f"{store.soundness.function_name(call.version)}: {_said(changed)}", UntrackedCode)
     store.supersede(call.key)
     return False
 
@@ -70,7 +70,7 @@ def _changed(store: Store, call: Placed) -> tuple[str, ...]:
 def _listed(store: Store, version: int, ancestry: int) -> dict[str, str]:
     """The functions kept with a version and with those of all that is upstream, as they were when they were found."""
     found: dict[str, str] = {}
-    for text in store.audits((version, *store.ancestors(ancestry))):
+    for text in store.soundness.audits((version, *store.soundness.ancestors(ancestry))):
         audit = found_in(text)
         for part in audit.checked if audit is not None else ():
             found.setdefault(part.label, part.digest)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -203,32 +203,6 @@ class Catalogue:
     def ancestries(self) -> dict[int, tuple[int, ...]]:
         """The interned sets of version ids that calls came from, at any distance."""
         return {id: index.versions_in(text) for id, text in self._rows("SELECT * FROM _ancestries")}
-
-    # -- audits
-
-    def audit(self, name: str, home: str, version_digest: str) -> str | None:
-        """What the audit of a version found, as it is stored; None where none has taken place."""
-        with self._connections.reading() as c:
-            found = index.find_function(c, name, version_digest, home)
-            query = "SELECT audit FROM _versions WHERE function = ? AND digest = ?"
-            row = c.execute(query, (found[0], version_digest)).fetchone() if found is not None else None
-        return row[0] if row is not None else None
-
-    def audits(self, versions: Iterable[int]) -> list[str]:
-        """What the audits of some versions found."""
-        query = "SELECT v.audit FROM json_each(?) AS k JOIN _versions AS v ON v.id = k.value WHERE v.audit IS NOT NULL"
-        return [text for (text,) in self._rows(query, json.dumps(list(versions)))]
-
-    def ancestors(self, ancestry: int) -> tuple[int, ...]:
-        """The versions in one of the interned sets."""
-        rows = self._rows("SELECT versions FROM _ancestries WHERE id = ?", ancestry) if ancestry else []
-        return index.versions_in(rows[0][0]) if rows else ()
-
-    def function_name(self, version: int) -> str:
-        """The name of the function that a version is one of."""
-        query = "SELECT f.name FROM _versions AS v JOIN _functions AS f ON f.id = v.function WHERE v.id = ?"
-        rows = self._rows(query, version)
-        return str(rows[0][0]) if rows else ""
 
     def environment(self, id: int) -> dict[str, Any]:
         """What was recorded of the surroundings of a run."""

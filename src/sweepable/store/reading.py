@@ -52,7 +52,7 @@ class Reading(Catalogue):
         self._blobs = Blobs(path)
         self._unusable: set[str] = set()
         self._read = results.loader(self._load)
-        self.soundness = Soundness(self)
+        self.soundness = Soundness(self, self._connections)
         #: Pairs of version and ancestry whose hits need no further look.
         self.sound = self.soundness.pairs
         self._forget()
