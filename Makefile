@@ -21,6 +21,7 @@ golden: $(VENV)/stamp-test
 
 bench: $(VENV)/stamp-bench
 	$(BIN)/python benchmarks/against_peers.py
+	$(BIN)/python benchmarks/identity.py
 
 # The package is installed in place: only another pyproject.toml asks for another installation.
 $(VENV)/stamp-%: pyproject.toml | $(BIN)/python

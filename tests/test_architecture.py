@@ -20,7 +20,8 @@ PACKAGE = ROOT / "src" / "sweepable"
 #: From the ground up; an import goes to a lower line, or stays within its own package.
 LAYERS = (
     ("model", "errors"),
-    ("outputs", "names", "environment", "imported", "notices", "cacheable", "rendering", "spaces", "findings"),
+    ("outputs", "names", "environment", "imported", "notices", "cacheable"),
+    ("reloading", "rendering", "spaces", "findings"),
     ("identity",),
     ("store", "auditing"),
     ("lineage", "outside", "differences", "changes", "contrast", "info"),

@@ -19,10 +19,11 @@ import pytest
 
 import sweepable
 from running import RunScript
-from sweepable.changes import CodeDifference
+from sweepable.changes import CodeDifference, place_of
 from sweepable.contrast import ParameterDifference
 from sweepable.explanation import UpstreamDifference
 from sweepable.identity import installed
+from sweepable.model import CodeNode
 from sweepable.store.location import current_store
 
 SOURCE = """
@@ -129,6 +130,14 @@ def test_it_runs_nothing_and_stores_nothing() -> None:
     for _ in range(2):
         assert not down.explain(u__x=7.0).hit
     assert runs == [] and down.peek() is None and up.peek() is None
+
+
+def test_a_function_that_moved_and_changed_is_another_one(run_script: RunScript) -> None:
+    """Where calls of a function of that name are stored from elsewhere, that is said."""
+    source = "import sweepable\n@sweepable.cache\ndef f(x=1.0):\n    return x + {}\n"
+    run_script("import one\none.f()", files={"one.py": source.format(1)})
+    done = run_script("import two\nprint(two.f.explain())", files={"two.py": source.format(2)})
+    assert "no call of f is stored of two; those of one are of another function of this name" in done.stdout
 
 
 # -- another parameter
@@ -248,6 +257,27 @@ def test_the_nearest_differs_in_the_fewest_parameters_then_by_the_least_then_is_
     plain(gain=True, order=50)
     plain(gain=9.0, order=50)
     assert "gain=True" in nearest(gain=1, order=50), "a value that looks like it is nearer than any other"
+
+
+def test_no_stored_call_differs_in_fewer_parameters_than_the_nearest() -> None:
+    """Whatever is stored: most parameters as ever, a few that vary, and rare rows that differ in what never varies."""
+    import random
+
+    draw = random.Random(7)
+    names = ["gain", "order", "method", "flag", "size"]
+
+    def point() -> dict[str, float]:
+        often = {name: float(draw.randrange(4)) for name in draw.sample(names[:2], 2)}
+        return often | ({draw.choice(names[2:]): float(draw.randrange(3))} if draw.random() < 0.1 else {})
+
+    defaults = dict.fromkeys(names, 9.0)
+    stored = [defaults | point() for _ in range(400)]
+    plain.sweep(sweepable.points(stored), progress=False)
+    for _ in range(60):
+        asked = defaults | point() | ({draw.choice(names): float(draw.randrange(5))} if draw.random() < 0.5 else {})
+        found = plain.explain(**asked)
+        fewest = min(sum(asked[name] != other[name] for name in names) for other in stored)
+        assert len(found.differences) == fewest and found.hit == (fewest == 0)
 
 
 def test_parameters_that_sqlite_finds_hard() -> None:
@@ -590,6 +620,44 @@ def test_what_two_ways_lead_to_is_told_once(below: Any) -> None:
     assert text.count("x: 2.0, stored 1.0") == 1 and "as above" in text
 
 
+def test_a_result_that_will_be_taken_over_is_told() -> None:
+    """What is upstream was only rewritten: it is a miss by key, and will not run."""
+    with _silent():
+        pipeline()()
+        rewritten = pipeline(up=UP.replace("{'z': x}", "{'z': 1 * x}"))
+        upstream = rewritten.callee.upstreams["d"].callee.front()
+        upstream.callee.upstreams["u"].callee.front()()
+        found = upstream.explain()
+        assert not found.hit and found.same_content is not None
+        assert "its result will be taken over from a call of the same content" in str(found)
+        upstream()
+        assert "its result was taken over from a call of the same content" in str(upstream.explain())
+
+
+def test_a_migrated_result_says_why_it_holds(lab: Any) -> None:
+    """The reason that somebody gave."""
+    sweepable.cache(lab.simulate)()
+    lab.K = 3.0
+    simulate = sweepable.cache(lab.simulate)
+    assert not simulate.explain().hit
+    simulate.migrate(reason="3.0 is 3").apply()
+    assert simulate.explain().hit and "migrated: 3.0 is 3" in str(simulate.explain())
+
+
+@pytest.mark.parametrize(
+    ("where", "shown"),
+    [
+        ("/home/me/lab/control.py:12", "control.py:12"),
+        ("/tmp/ipykernel_77/1234.py:3", "notebook cell, line 3"),
+        ("<ipython-input-3-abc>:7", "notebook cell, line 7"),
+        ("", ""),
+    ],
+)
+def test_places_are_written_as_people_know_them(where: str, shown: str) -> None:
+    """A file without its folders; a cell of a notebook as such."""
+    assert place_of(CodeNode(("f",), "function", "", "", "", where)) == shown
+
+
 # -- as what it is shown
 
 
@@ -603,20 +671,21 @@ def test_a_notebook_shows_it_in_colour_and_nothing_of_it_is_markup(lab: Any) -> 
     assert html.count("background:rgba(248") == 1 and html.count("background:rgba(63") == 1
 
 
-def test_methods_are_explained(lab: Any) -> None:
+class Model:
+    def __init__(self, scale: float) -> None:
+        self.scale = scale
+
+    @sweepable.cache
+    def run(self, x: float) -> float:
+        return x * self.scale
+
+    @sweepable.cache
+    def free(self, x: float = 1.0) -> float:
+        return x
+
+
+def test_methods_are_explained() -> None:
     """On an instance: a call, and the code alone where arguments are needed."""
-
-    class Model:
-        def __init__(self, scale: float) -> None:
-            self.scale = scale
-
-        @sweepable.cache
-        def run(self, x: float) -> float:
-            return x * self.scale
-
-        @sweepable.cache
-        def free(self, x: float = 1.0) -> float:
-            return x
 
     model = Model(2.0)
     assert str(model.run.explain()).startswith("the code of") and not model.free.explain().hit

@@ -199,6 +199,7 @@ EDITS: dict[str, Callable[[Any], object]] = {
 }
 
 
+@pytest.mark.filterwarnings("ignore:Setting the (shape|dtype) on a NumPy array:DeprecationWarning")
 @pytest.mark.parametrize("edit", EDITS.values(), ids=EDITS.keys())
 def test_change_is_seen(lab: ModuleType, edit: Callable[[Any], object]) -> None:
     """Whatever a session does to code or constants counts from the next call on."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import multiprocessing
 import pickle
 import sqlite3
@@ -370,6 +371,7 @@ def test_find_by_name_does_not_take_another_function_of_that_name() -> None:
     """A function of this process that merely has the name of a stored one does not decide which code counts."""
     made("@sweepable.cache\ndef same(x=1.0):\n    return {'y': x}", "same", __name__="first")(2.0)
     other = made("@sweepable.cache\ndef same(x=1.0):\n    return {'y': x * 5}", "same", __name__="second")
+    gc.collect()  # the first is gone, as in a process that never had it
     assert [rec.y for rec in sweepable.find("same")] == [2.0]
     assert other.select().count() == 0
 

@@ -316,3 +316,27 @@ def test_workers_are_told_what_was_registered(run_script: RunScript) -> None:
     assert first.count("[1, 2, 3]") == 2
     again = run_script(SWEEP, files=files, hashseed=2).stdout
     assert again.count("[1, 2, 3]") == 2 and "ran" not in again
+
+
+DISTRIBUTED = """
+    import sweepable
+    import scipy.stats
+    import lab
+
+    if __name__ == "__main__":
+        spread = [scipy.stats.norm(0, 1), scipy.stats.gamma(2.0), scipy.stats.norm(0, 3)]
+        runs = lab.spread_of.sweep(distribution=spread, n_jobs=2)
+        print(len(runs), len(runs.missing), lab.spread_of.peek(spread[2]) is not None)
+"""
+
+
+def test_distributions_are_the_same_in_workers(run_script: RunScript) -> None:
+    """A distribution that draws from numpy's global state, as all do by default, can be an axis of a parallel sweep."""
+    lab = """
+        import sweepable
+
+        @sweepable.cache
+        def spread_of(distribution):
+            return float(distribution.std())
+    """
+    assert run_script(DISTRIBUTED, files={"lab.py": lab}).stdout.split() == ["3", "0", "True"]

@@ -11,7 +11,7 @@ import pytest
 
 import sweepable
 from running import RunScript
-from sweepable import AmbiguousName, DeclarationError, StoreError, UnknownName
+from sweepable import AmbiguousName, DeclarationError, UnknownName
 from sweepable.store.location import current_store
 from sweepable.versions import Version, Versions
 
@@ -145,6 +145,24 @@ def test_what_differs_is_shown_in_full(run_script: RunScript) -> None:
     assert lines[10].endswith("helper, K") and lines[11].endswith("helper") and " yes " in lines[12]
 
 
+def test_the_first_run_of_other_code_names_what_has_changed() -> None:
+    """Calls and sweeps say so in the warning itself, with the version that it is compared to."""
+    module = types.ModuleType("__main__")
+    exec("K = 1\ndef helper(x):\n    return x * K\ndef f(x=1.0):\n    return helper(x)\n", module.__dict__)
+    f = sweepable.cache(module.f)  # type: ignore[attr-defined]
+    f()
+    module.K = 2  # type: ignore[attr-defined]
+    with pytest.warns(
+        sweepable.StaleResults, match=r"1 stored result is of older code and not used \(since v1: K\); f.expl"
+    ):
+        f()
+    module.K = 3  # type: ignore[attr-defined]
+    with pytest.warns(
+        sweepable.StaleResults, match=r"2 stored results are of older code and not used \(since v2: K\); 2 c"
+    ):
+        f.sweep(x=[1.0, 2.0], progress=False)
+
+
 # -- labels
 
 
@@ -182,17 +200,33 @@ def test_a_label_is_one_versions_alone(f: Any) -> None:
     assert f.filter(version="best").count() == 2 and other.filter(version="best").count() == 1
 
 
-def test_a_read_only_store_takes_no_label(f: Any) -> None:
-    """It is an error that says so, and versions can still be listed."""
-    versions = f.versions()
-    original = current_store()._connections.handle().write_lock
-    current_store()._connections.handle().write_lock = None
-    try:
-        with pytest.raises(StoreError, match="read-only"):
-            versions[1].set_label("best")
-    finally:
-        current_store()._connections.handle().write_lock = original
-    assert len(f.versions()) == 3
+def test_a_read_only_store_takes_no_label(run_script: RunScript, store_path: Path) -> None:
+    """It is an error that says so; versions can still be listed, and calls explained."""
+    source = """
+        import ctypes, os, sys
+        import sweepable
+
+        if "reading" in sys.argv and os.geteuid() == 0:  # root's right to override permissions
+            assert ctypes.CDLL(None).capset((ctypes.c_uint32 * 2)(0x20080522, 0), (ctypes.c_uint32 * 6)()) == 0
+
+        @sweepable.cache
+        def f(x=1.0):
+            return 2 * x
+
+        if "reading" not in sys.argv:
+            f()
+        try:
+            f.versions()["v1"].set_label("best")
+        except sweepable.StoreError as error:
+            print("read-only" in str(error), len(f.versions()), f.explain().hit, f.explain(2.0).differences[0])
+    """
+    assert run_script(source).stdout == ""
+    for path in (store_path, *store_path.rglob("*")):
+        path.chmod(0o500 if path.is_dir() else 0o400)
+    done = run_script(source, arguments=("reading",))
+    for path in (store_path, *store_path.rglob("*")):
+        path.chmod(0o700)
+    assert done.stdout.split() == ["True", "1", "True", "x:", "2.0,", "stored", "1.0:", "differs", "by", "1"]
 
 
 # -- queries
@@ -210,6 +244,7 @@ def test_a_query_sees_the_version_that_it_is_asked_for(f: Any) -> None:
     ]
     assert ys(f.select(version="v1")) == ys(f.filter(version="v1")) == ys(f.filter(version=digest[:6])) == [1.0, 2.0]
     assert ys(f.filter(version=digest)) == [1.0, 2.0] and ys(f.filter(version="v1", x__gt=1.5)) == [2.0]
+    assert repr(f.filter(version="v1", x=1.0)) == "<Query of f with version='v1', x=1.0>"
     assert f.get(version="submitted").y == 10.0 and f.get_or_none(version="submitted", x=9.0) is None
     assert ys(sweepable.find(f, version="v2")) == ys(sweepable.find("f", version="submitted")) == [10.0]
     assert f.select(version="v1").to_df()["y"].tolist() == [1.0, 2.0]

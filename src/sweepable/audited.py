@@ -17,7 +17,7 @@ from sweepable.callee import Callee
 from sweepable.errors import UntrackedCode
 from sweepable.findings import Found, Outside, found_in, kept
 from sweepable.identity import origin
-from sweepable.identity.code import codes_within
+from sweepable.identity.reached import codes_of, codes_within, ignored_codes_of
 from sweepable.model import CodeVersion
 from sweepable.notices import logger, warn_once
 from sweepable.outside import outsiders, state_of
@@ -154,7 +154,7 @@ def new_watch(callee: Callee, *, tracing: bool = False) -> Watch:
     """Someone to watch a run of a function."""
     from sweepable.auditing import Watch
 
-    codes = callee.code.codes()
+    codes = codes_of(callee.code)
     _load_what_it_imports(codes)
     pinned = callee.options.version is not None
     return Watch(codes, functions=not pinned, tracing=tracing)
@@ -258,15 +258,15 @@ def _seeds(watch: Watch) -> bool:
 def _reached_otherwise(call: Call) -> dict[int, CodeType]:
     """The code that counts in the key beside the version's own, or was said not to count."""
     inputs = {found.place for found in call.inputs}
-    found = call.callee.code.ignored_codes()
+    found = ignored_codes_of(call.callee.code)
     for place, value in enumerate(call.bound):
         if place not in inputs:
             found |= codes_within(value)
     for upstream in _upstream_callees(call.callee, set()):
-        found |= upstream.code.codes()
+        found |= codes_of(upstream.code)
     for source in (part.source for part in call.inputs):
         if isinstance(source, Call):
-            found |= source.callee.code.codes() | _reached_otherwise(source)
+            found |= codes_of(source.callee.code) | _reached_otherwise(source)
     return found
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from sweepable.callee import Callee
-from sweepable.errors import StaleResults, UndigestibleError, UpstreamArgumentError
+from sweepable.errors import ArgumentError, StaleResults, UndigestibleError, UpstreamArgumentError
 from sweepable.identity.code import describe
 from sweepable.identity.key import SHORT, framed, key_part
 from sweepable.identity.values import Encoder, encode_reference, encode_scalar
@@ -18,6 +18,10 @@ from sweepable.registry import is_superseded
 from sweepable.store.location import current_store
 from sweepable.store.store import Store
 from sweepable.upstream import as_upstream
+
+
+class SignatureChanged(ArgumentError):
+    """The arguments were bound to parameters, or with defaults, that the function has no more. Bind them again."""
 
 
 class Input(NamedTuple):
@@ -66,7 +70,10 @@ class Call:
     def __init__(self, callee: Callee, bound: tuple[object, ...]) -> None:
         self.callee = callee
         self.bound = bound
+        binder = callee.binder
         self.version: CodeVersion = callee.version()
+        if callee.binder is not binder:
+            raise SignatureChanged(f"the parameters of {callee.name} were changed while it was called; call it again")
         self.inputs: tuple[Input, ...] = ()
         self.held: tuple[tuple[UpstreamCall, object], ...] = ()
         self.dependencies: tuple[tuple[str, Call], ...] = ()

@@ -84,22 +84,35 @@ class Callee:
         self.is_async = is_async(function)
         self.name: str = options.name or name_of(function)
         self.identifier = self.name.rpartition(".")[2]
-        self.binder = Binder(function, dict(options.upstream))
+        self._home = home or home_of(function)
+        self.code = CodeIdentity(
+            function,
+            track=options.track,
+            ignore_globals=options.ignore_globals,
+            packages=options.packages,
+            environment=options.environment,
+            name=self.name,
+            resigned=self._sign,
+        )
+        self._sign()
+        #: The stores and environments whose results have been looked at.
+        self.met: set[tuple[object, int]] = set()
+        self.pin = _pin(self)
+        self._front: Any = None
+        register(self)
+
+    def _sign(self) -> None:
+        """Take the parameters and defaults as they are now: autoreload, for one, changes those of living functions."""
+        self.binder = Binder(self.function, dict(self.options.upstream))
         self.parameters = self.binder.parameters
-        self.facts = FunctionFacts(self.name, home or home_of(function), self.parameters)
+        self.facts = FunctionFacts(self.name, self._home, self.parameters)
         self.upstreams = self._find_upstreams()
         self.dependencies = self._find_dependencies()
-        ignored = _known(self, "ignore", options.ignore)
+        ignored = _known(self, "ignore", self.options.ignore)
         #: Places (in what the binder returns) and names of the parameters that are part of the key.
         self.counted = [(i, name) for i, name in enumerate(self.parameters) if name not in ignored]
         self.keys = KeyMaker(self.name, [name for _, name in self.counted])
-        self.code = self._find_code()
         self.said = _said(self, self.code)
-        #: The stores and environments whose results have been looked at.
-        self.met: set[tuple[object, int]] = set()
-        self.pin = self._find_pin()
-        self._front: Any = None
-        register(self)
 
     def _find_upstreams(self) -> dict[str, Upstream]:
         found = {name: as_upstream(default) for name, default in self.binder.defaults.items()}
@@ -144,31 +157,6 @@ class Callee:
                 f"{self.name}: depends_on maps {unknown_names[0]!r}, which is no parameter; "
                 f"{upstream.name} has {', '.join(upstream.parameters)}; {self.name} has {', '.join(self.parameters)}"
             )
-
-    def _find_code(self) -> CodeIdentity:
-        options = self.options
-        return CodeIdentity(
-            self.function,
-            track=options.track,
-            ignore_globals=options.ignore_globals,
-            packages=options.packages,
-            environment=options.environment,
-            name=self.name,
-        )
-
-    def _find_pin(self) -> Pin | None:
-        label = self.options.version
-        if label is None:
-            return None
-        code = self.code
-        return Pin(
-            self.function,
-            label,
-            name=self.name,
-            home=self.facts.home,
-            options=code.options,
-            environment=code.environment,
-        )
 
     # -- identity
 
@@ -217,10 +205,12 @@ class Callee:
         named = self.named()
         if named is not None:
             return callee_by_name, named
+        from sweepable.identity.reached import codes_of
+
         with contextlib.suppress(SweepableError):  # so that the texts of all that it reaches are known
             self.version()
         # What it reaches may not be all that this process knows: an argument whose class it is of has to stay small.
-        texts = sources.travelling({code.co_filename for code in self.code.codes().values()})
+        texts = sources.travelling({code.co_filename for code in codes_of(self.code).values()})
         state = (self.function, self.declaration, self.options, self.facts.home, texts, self._front)
         return Callee.__new__, (Callee,), state
 
@@ -367,6 +357,21 @@ def _said(callee: Callee, code: CodeIdentity) -> Said:
         given = [(name, defaults[name]) for _, name in callee.counted if name in defaults]
     given += [("depends_on", upstream) for upstream, _ in _pairs(options.depends_on)]
     return Said(callee.name, callee.facts.home, code.options, options.version, tuple(given), callee.declaration.names)
+
+
+def _pin(callee: Callee) -> Pin | None:
+    label = callee.options.version
+    if label is None:
+        return None
+    code = callee.code
+    return Pin(
+        callee.function,
+        label,
+        name=callee.name,
+        home=callee.facts.home,
+        options=code.options,
+        environment=code.environment,
+    )
 
 
 def _known(callee: Callee, option: str, names: Iterable[str]) -> frozenset[str]:

@@ -10,6 +10,7 @@ from sweepable.audited import audit_of
 from sweepable.call import Call
 from sweepable.callee import Callee
 from sweepable.changes import CodeDifference, code_difference
+from sweepable.contents import content_keys
 from sweepable.contrast import ParameterDifference, parameter_differences
 from sweepable.explanation import Covered, Difference, Explanation, NearestCall, Ran, UpstreamDifference
 from sweepable.model import PIN, Argument, CodeVersion, StoredCall
@@ -17,6 +18,7 @@ from sweepable.nearest import Nearest
 from sweepable.outputs import short
 from sweepable.outside import why_unsound
 from sweepable.record import Record, call_of, store_of
+from sweepable.scope import latest_version
 from sweepable.store.codecs import Summary
 from sweepable.store.location import current_store
 from sweepable.store.store import Store, StoredFunction, StoredVersion
@@ -27,8 +29,8 @@ NOW = "now"
 LIKEWISE = "its code has changed likewise"
 #: Upstream of upstream: further up, all that is said is that the calls are others.
 _DEEPEST = 20
-_NEWEST = (
-    "SELECT version FROM _calls WHERE function = ? AND status = 'done' GROUP BY version ORDER BY max(id) DESC LIMIT 1"
+_ORIGIN = (
+    "SELECT c.taken_from, m.reason FROM _calls AS c LEFT JOIN _migrations AS m ON m.id = c.migration WHERE c.id = ?"
 )
 _ANNOUNCED = (
     "SELECT l.name, c.key FROM _lineage AS l JOIN _calls AS c ON c.id = l.upstream "
@@ -49,11 +51,19 @@ def explain(call: Call) -> Explanation:
         return Explanation(False, call.title(), call.key, ran, (), None, covers, (unsound,))
     function = _function(call.callee, call.version, store)
     if function is None:
-        remarks: tuple[str, ...] = (f"no call of {call.callee.name} is stored",)
+        remarks: tuple[str, ...] = (_never(call.callee, store),)
         return Explanation(False, call.title(), call.key, ran, (), None, covers, remarks)
     nearest = tuple(_nearest(call, store, function))
     remarks = () if nearest else (f"no call of {call.callee.name} is stored with a result",)
-    return Explanation(False, call.title(), call.key, ran, nearest, None, covers, remarks)
+    return Explanation(False, call.title(), call.key, ran, nearest, None, covers, remarks, _same_content(call, store))
+
+
+def _same_content(call: Call, store: Store) -> Ran | None:
+    """A stored call of the same content, whose result this one will take over; its upstream calls have to be there."""
+    keys = content_keys(call, store)
+    candidates = (keys.plain, keys.named) if keys is not None else ()
+    rows = (store.find_by_content(key) for key in candidates if key is not None)
+    return next((_ran(store, row) for row in rows if row is not None), None)
 
 
 def explain_code(callee: Callee) -> Explanation:
@@ -78,14 +88,21 @@ def _since(callee: Callee, version: CodeVersion, store: Store) -> tuple[str, Cod
     counts = store.done_counts(function.id) if function is not None else {}
     now = next((known for known in versions if known.digest == version.digest), None)
     if function is None or not counts:
-        return f"no call of {callee.name} is stored", None
+        return _never(callee, store), None
     if now is not None and counts.get(now.id):
         words = "one that is not has other arguments, or other calls upstream"
         return f"calls are stored under this code: {counts[now.id]} ({now.title}); {words}", None
-    ((number,),) = store.connection().execute(_NEWEST, (function.id,)).fetchall()
-    latest = next(known for known in versions if known.id == number)
+    latest = latest_version(store, function.id) or versions[-1]
     words = f"calls stored under other code: {sum(counts.values())}; since the latest, {latest.title}:"
-    return words, code_difference(store.code(number), version, (latest.title, NOW))
+    return words, code_difference(store.code(latest.id), version, (latest.title, NOW))
+
+
+def _never(callee: Callee, store: Store) -> str:
+    """No call is stored; where there are some of a function of this name, that it is another one."""
+    homes = [home for known in store.functions() if known.name == callee.name for home in known.homes]
+    here = callee.facts.home
+    elsewhere = f"; those of {', '.join(homes)} are of another function of this name, with other code" if homes else ""
+    return f"no call of {callee.name} is stored" + (f" of {here}{elsewhere}" if elsewhere and here not in homes else "")
 
 
 def _function(callee: Callee, version: CodeVersion, store: Store) -> StoredFunction | None:
@@ -108,8 +125,17 @@ def _ran(store: Store, row: StoredCall) -> Ran:
         python=environment.get("python", ""),
         version=_title_of(store, row),
         packages=packages,
+        origin=_origin(store, row),
         error=f"{failure.type_name}: {failure.message}" if failure else "",
     )
+
+
+def _origin(store: Store, row: StoredCall) -> str:
+    """Whence a call has its result, if it did not run itself."""
+    found = store.connection().execute(_ORIGIN, (row.id,)).fetchone()
+    if found is None or found == (None, None):
+        return ""
+    return "its result was taken over from a call of the same content" if found[1] is None else f"migrated: {found[1]}"
 
 
 def _title_of(store: Store, row: StoredCall) -> str:

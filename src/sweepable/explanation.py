@@ -30,6 +30,8 @@ class Ran:
         Versions of the packages that its code reached.
     error : str
         The exception of a call that failed.
+    origin : str
+        Whence it has its result, where it did not run itself: taken over from a call of the same content, or migrated.
     """
 
     key: str
@@ -41,6 +43,7 @@ class Ran:
     version: str
     packages: dict[str, str] = field(default_factory=dict)
     error: str = ""
+    origin: str = ""
 
     def when(self) -> str:
         """As in a sentence."""
@@ -202,6 +205,9 @@ class Explanation:
         What the version of the code covers.
     remarks : tuple of str
         What else there is to say.
+    same_content : Ran or None
+        Of a miss: a stored call of the same content, such as one whose upstream was only rewritten. The call takes
+        over its result, and will not run.
     """
 
     hit: bool
@@ -212,6 +218,7 @@ class Explanation:
     code: CodeDifference | None
     covers: Covered
     remarks: tuple[str, ...] = ()
+    same_content: Ran | None = None
 
     @property
     def differences(self) -> tuple[Difference, ...]:
@@ -247,11 +254,16 @@ class Explanation:
         python = f", Python {self.ran.python}" if self.ran.python else ""
         version = f", {self.ran.version}" if self.ran.version else ""
         yield Line(f"hit: {self.title} ran {self.ran.when()} for {self.ran.seconds:.3g} s{host}{python}{version}")
+        if self.ran.origin:
+            yield Line(self.ran.origin)
         yield from self.covers.lines(self.ran.packages)
 
     def _miss(self) -> Iterator[Line]:
         remarks = [Line(remark) for remark in self.remarks]
         first = self.nearest[0] if self.nearest else None
+        if self.same_content is not None:
+            origin = f"{self.same_content.when()}, {self.same_content.version}"
+            remarks.append(Line(f"its result will be taken over from a call of the same content that ran {origin}"))
         if self.ran is not None:
             remarks.insert(0, self._not_served(self.ran))
         if first is not None and len(self.nearest) == 1 and first.has_same_arguments() and not remarks:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar
 
 from sweepable.cacheable import shown_signature
-from sweepable.call import Call
+from sweepable.call import Call, SignatureChanged
 from sweepable.callee import Callee
 from sweepable.coroutines import value_of_async
 from sweepable.errors import ArgumentError, NoCallFound, SpaceError
@@ -18,6 +18,7 @@ from sweepable.model import CodeVersion
 from sweepable.query import Query, Source, query_at
 from sweepable.record import Record
 from sweepable.registry import WRAPPED, callee_by_name, found_in
+from sweepable.reloading import follow_autoreload
 from sweepable.serving import peek, record_of, value_of
 from sweepable.spaces import Space
 from sweepable.store.location import current_store
@@ -77,6 +78,7 @@ class CachedFunction(Managed, Generic[P, R]):
         self.callee = callee
         callee.has_front(self)
         mark_async(self)
+        follow_autoreload(CachedFunction)
         if self.__module__ in ("__main__", "__mp_main__"):
             _send_by_name()
 
@@ -84,14 +86,19 @@ class CachedFunction(Managed, Generic[P, R]):
 
     def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> R:
         callee = self.callee
-        call = Call(callee, callee.binder.bind(*args, **kwargs))
+        try:
+            call = Call(callee, callee.binder.bind(*args, **kwargs))
+        except SignatureChanged:
+            call = Call(callee, callee.binder.bind(*args, **kwargs))
         return value_of_async(call) if callee.is_async else value_of(call)  # type: ignore[return-value]
 
     def __get__(self, instance: object, owner: type | None = None) -> Any:
         return self if instance is None else BoundMethod(self, instance)
 
     def _call(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Call:
-        return Call(self.callee, self.callee.bind_mixed(args, kwargs))
+        callee = self.callee
+        callee.version()  # so that the arguments are bound to the parameters that it has now
+        return Call(callee, callee.bind_mixed(args, kwargs))
 
     def _value(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         call = self._call(args, kwargs)
@@ -320,6 +327,7 @@ class CachedFunction(Managed, Generic[P, R]):
         """
         given = Settings(n_jobs, executor, progress, on_stale, retry_failed)
         self._refuse_options(space, given)
+        self.callee.version()  # as in `_call`
         return sweep(self.callee, space_for(self.callee, space, axes), given)
 
     def _refuse_options(self, space: Space | None, given: Settings) -> None:

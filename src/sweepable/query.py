@@ -15,6 +15,7 @@ from sweepable.model import StoredCall
 from sweepable.names import did_you_mean
 from sweepable.record import Record, call_of, store_of
 from sweepable.registry import known
+from sweepable.scope import is_stored_as
 from sweepable.selection import Plan, Selection, Source
 from sweepable.store.location import current_store
 from sweepable.store.store import Store, StoredFunction, open_store
@@ -267,6 +268,8 @@ def _written(selection: Selection) -> str:
         for excluded, lookups in selection.lookups
         for name, value in lookups.items()
     ]
+    if selection.scope not in ("current", "any"):
+        shown.insert(0, f"version={selection.scope!r}")
     if shown:
         return f"with {', '.join(shown)}"
     return "at all" if selection.keys is None else f"among {len(selection.keys)} keys"
@@ -322,13 +325,8 @@ def query_of(store: Store, function: object) -> Query:
 
 def _here(store: Store, function: StoredFunction) -> Callee | None:
     """The cached function of this process that a stored function is, if there is just one."""
-    callees = [callee for callee in known(function.name) if _is_it(store, function, callee)]
+    callees = [callee for callee in known(function.name) if is_stored_as(store, function.id, callee)]
     return callees[0] if len(callees) == 1 else None
-
-
-def _is_it(store: Store, function: StoredFunction, callee: Callee) -> bool:
-    found = store.find_function(callee.name, callee.version().digest, callee.facts.home)
-    return found is not None and found.id == function.id
 
 
 def _home(function: StoredFunction) -> str:

@@ -42,6 +42,7 @@ from sweepable.model import (
 from sweepable.notices import first, logger, warn, warn_once
 from sweepable.record import READ, Record, call_of
 from sweepable.registry import siblings
+from sweepable.scope import changed_since
 from sweepable.selection import ASKED
 from sweepable.store.codecs import CannotEncode
 from sweepable.store.store import Store
@@ -111,6 +112,8 @@ class Run:
         self.frame = Frame(store)
         self.started = 0.0
         self.seconds = 0.0
+        self._changes = 0
+        self._unfilled: bytes | None = None
         #: The call's keys by content, once its upstream calls are there.
         self.content_keys: ContentKeys | None = None
         self._doubt: str | None = None
@@ -135,7 +138,11 @@ class Run:
     def running(self) -> Iterator[None]:
         """The time in which the user's function runs; what it raises is recorded and goes on unchanged."""
         announce(self.call, self.store)
-        self.call.version = self.call.callee.complete(self.call.version)
+        callee = self.call.callee
+        self.call.version = callee.complete(self.call.version)
+        is_current = callee.version().digest == self.call.version.digest
+        self._changes = callee.code.changes if is_current else -1
+        self._unfilled = callee.code.unfilled() if is_current else None
         # Before, and not when it is stored: sources are often edited while a run takes its time.
         self._environment = None if self.store.read_only else environment_of(self.call)
         self._audit = audited.begin(self.call, self.store)
@@ -202,8 +209,11 @@ class Run:
         callee, before = self.call.callee, self.call.version
         sentence = callee.changed_since_version()
         now = callee.version()
-        # Another object of the same content is no change; a run inside this one may have looked before us.
-        if now is before or now.digest == before.digest:
+        # Another object of the same content is no change; a run inside this one may have looked before us, and what
+        # another thread has changed it may have changed back.
+        if now.digest == before.digest and callee.code.changes == self._changes:
+            return None
+        if self._unfilled is not None and callee.code.unfilled() == self._unfilled:
             return None
         sentence = sentence or f"something that {self._name} depends on changed while it ran"
         return f"{sentence} (if it does not change the result, leave it out with ignore_globals=[...])"
@@ -408,10 +418,16 @@ def announce(call: Call, store: Store) -> None:
     older = stale_count(call.callee, call.version, store)
     if older:
         warn(
-            f"{name}: {older} stored result{'s are' if older > 1 else ' is'} of older code and not used; "
-            f"{name}.explain() tells what changed.",
+            f"{stale_words(call.callee, call.version, store, older)}; {name}.explain() tells what changed.",
             StaleResults,
         )
+
+
+def stale_words(callee: Callee, version: CodeVersion, store: Store, older: int) -> str:
+    """That so many results are of older code, and what has changed since, by name."""
+    function = store.find_function(callee.name, version.digest, callee.facts.home)
+    changed = changed_since(store, function.id, version) if function is not None else ""
+    return f"{callee.name}: {older} stored result{'s are' if older > 1 else ' is'} of older code and not used{changed}"
 
 
 def stale_count(callee: Callee, version: CodeVersion, store: Store) -> int:

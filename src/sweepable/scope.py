@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from typing import NamedTuple, NoReturn
 
 from sweepable.callee import Callee
-from sweepable.errors import AmbiguousName, StaleResults, UnknownName
+from sweepable.errors import AmbiguousName, DamagedError, StaleResults, UnknownName
+from sweepable.model import CodeVersion
 from sweepable.names import did_you_mean
 from sweepable.notices import first, warn
 from sweepable.registry import known
@@ -70,7 +71,7 @@ def scope_of(store: Store, function: StoredFunction, callee: Callee | None) -> S
         name = functions[number].name
         callees = list(declared.get(name, ()))
         if nested or not callees:  # a body calls what its globals hold now; a default is the object that it is
-            callees += known(name)
+            callees += [living for living in known(name) if is_stored_as(store, number, living)]
         if callee is not None and number == function.id:
             callees = [callee]
         digests, ids = {callee.version().digest for callee in callees}, set[int]()
@@ -86,6 +87,12 @@ def scope_of(store: Store, function: StoredFunction, callee: Callee | None) -> S
     ancestries = (0, *(number for number, found in sets if counting.issuperset(found)))
     certain = (0, *(number for number, found in sets if here.issuperset(found)))
     return Scope(versions, ancestries, frozenset(code), certain if callee is not None else ancestries)
+
+
+def is_stored_as(store: Store, function: int, callee: Callee) -> bool:
+    """Whether a cached function of this process is a stored one, and does not only bear its name."""
+    found = store.find_function(callee.name, callee.version().digest, callee.facts.home)
+    return found is not None and found.id == function
 
 
 def scope_at(store: Store, function: StoredFunction, wanted: str) -> Scope:
@@ -185,3 +192,29 @@ def tell_left_out(store: Store, function: StoredFunction, scope: Scope) -> None:
             f'upstream, left out; {function.identifier}.select(version="any") sees all',
             StaleResults,
         )
+
+
+_RAN_LAST = (
+    "SELECT version FROM _calls WHERE function = ? AND status = 'done' GROUP BY version ORDER BY max(id) DESC LIMIT 1"
+)
+
+
+def latest_version(store: Store, function: int) -> StoredVersion | None:
+    """The version under which a call of a function was stored last."""
+    rows = store.connection().execute(_RAN_LAST, (function,)).fetchall()
+    return next((known for known in store.versions(function) if rows and known.id == rows[0][0]), None)
+
+
+def changed_since(store: Store, function: int, now: CodeVersion) -> str:
+    """What has changed since a call of a function was stored last, by name, in brackets for a message."""
+    from sweepable.changes import code_difference
+    from sweepable.rendering import some
+
+    latest = latest_version(store, function)
+    if latest is None:
+        return ""
+    try:
+        names = code_difference(store.code(latest.id), now, (latest.title, "now")).names()
+    except DamagedError:  # of the results that are not used
+        return ""
+    return f" (since {latest.title}: {some(names, 4)})" if names else ""

@@ -19,7 +19,7 @@ from sweepable.notices import logger, warn, warn_once
 from sweepable.outputs import short
 from sweepable.outside import is_sound
 from sweepable.query import Query, Selection, Source
-from sweepable.runs import failure_of, new_call, note, stale_count
+from sweepable.runs import failure_of, new_call, note, stale_count, stale_words
 from sweepable.spaces import Parameter, Space, is_float, space_of, takes_sequence
 from sweepable.store.location import current_store
 from sweepable.store.reading import Standing
@@ -247,7 +247,7 @@ class _Work:
         if not older:
             return
         message = (
-            f"{callee.name}: {older} stored result{'s are' if older > 1 else ' is'} of older code and not used; "
+            f"{stale_words(callee, callee.version(), self.store, older)}; "
             f"{len(self.tasks)} calls will run. {callee.name}.explain() tells what changed; "
             "on_stale='ignore' goes on without this word."
         )
@@ -300,7 +300,8 @@ class _Work:
             self.refused.add(reason)
             warn(
                 f"a worker refused to run what it was asked to: {reason}. The points concerned stay pending. Set such "
-                "values where workers see them too (in the module's file, or as an argument), or run with n_jobs=1.",
+                "values where workers see them too (in the module's file, or as an argument), give an executor= that "
+                "is no older than the code, or run with n_jobs=1.",
                 StaleResults,
             )
 

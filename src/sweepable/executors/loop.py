@@ -10,6 +10,7 @@ from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, CancelledError, 
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from sweepable.errors import WorkerRefused
 from sweepable.executors.order import Order, Outcome, OutcomeStatus, Task
 from sweepable.executors.workers import Answer, Pool, Runner, answer, make_pool, ready
 
@@ -122,6 +123,9 @@ class Drive:
     When a worker dies, all that was in flight in its pool is suspect. Suspects run again one by one, each in a worker
     of its own; one whose worker dies again is ``killed``. Where the operating system may have chosen its victim among
     several (SIGKILL, as when memory runs out), it gets one more run with nothing else in flight.
+
+    Workers that have outlived an earlier drive may run what was edited since. Where one of them refuses a task, or
+    cannot read it, all are replaced by new ones, once; what these refuse is refused.
     """
 
     def __init__(self, order: Order, pool: Pool, pace: Pace, on_outcome: Callable[[Outcome], None]) -> None:
@@ -134,6 +138,8 @@ class Drive:
         self._singles: deque[Task] = deque()
         self._suspects: deque[Task] = deque()
         self._doubtful: deque[Task] = deque()
+        #: What old workers have refused.
+        self._refused: list[Task] = []
         #: Why the shared pool takes nothing more.
         self._broken: BaseException | None = None
 
@@ -160,6 +166,8 @@ class Drive:
         while True:
             if self._broken is not None and not self._count("shared"):
                 self._recover()
+            if self._refused and not self._flying:
+                self._begin_anew()
             self._submit_suspects()
             while self._broken is None and self._may_share() and (tasks := self._next_chunk()):
                 self._submit(tasks, "shared")
@@ -174,7 +182,7 @@ class Drive:
 
     def _may_share(self) -> bool:
         to_isolate = self._suspects or self._doubtful or self._count("alone")
-        return not to_isolate and self._count("shared") < 2 * self._pool.workers
+        return not (to_isolate or self._refused) and self._count("shared") < 2 * self._pool.workers
 
     def _next_chunk(self) -> list[Task]:
         if self._singles:
@@ -224,18 +232,36 @@ class Drive:
             self._fail(chunk.tasks, error)
 
     def _take_in(self, chunk: Chunk, found: Answer) -> None:
+        is_old = chunk.place == "shared" and self._pool.is_old
         if isinstance(found.outcomes, BaseException):
-            self._fail(chunk.tasks, found.outcomes)
+            if is_old:
+                self._refused.extend(chunk.tasks)
+            else:
+                self._fail(chunk.tasks, found.outcomes)
             return
         if chunk.place == "shared":
             self._pace.learn(len(chunk.tasks), found.seconds)
-        for outcome in _outcomes(chunk.tasks, found):
-            self._settle(outcome)
+        for task, outcome in zip(chunk.tasks, _outcomes(chunk.tasks, found), strict=True):
+            if is_old and outcome.status == "refused":
+                self._refused.append(task)
+            else:
+                self._settle(outcome)
+
+    def _begin_anew(self) -> None:
+        """Have new workers do what the old ones would not."""
+        _log.info(
+            "workers that are older than the code refused %d calls; new ones take their place", len(self._refused)
+        )
+        self._order.give_back(self._refused)
+        self._refused = []
+        self._pool.replace()
 
     def _fail(self, tasks: list[Task], error: BaseException) -> None:
         """Settle a task for which the runner, or pickling, raised; of several, find out which it was."""
         if len(tasks) > 1:
             self._singles.extend(tasks)
+        elif isinstance(error, WorkerRefused):
+            self._settle_as("refused", tasks, str(error))
         else:
             self._settle_as("failed", tasks, error)
 

@@ -84,6 +84,11 @@ class Order:
         """Hand out up to `count` tasks that are ready."""
         return [self._tasks[heapq.heappop(self._ready)] for _ in range(min(count, len(self._ready)))]
 
+    def give_back(self, tasks: list[Task]) -> None:
+        """Take back tasks that were handed out and are still to be done."""
+        for task in tasks:
+            heapq.heappush(self._ready, self._places[task.key])
+
     def settle(self, outcome: Outcome) -> list[Outcome]:
         """Note how a task ended; return this and what follows of it: the tasks that can no longer run."""
         if outcome.status not in ("done", "hit"):

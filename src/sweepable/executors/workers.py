@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import signal
 import sys
@@ -18,6 +19,8 @@ from sweepable.executors.order import Outcome
 
 #: How long an idle worker waits for another sweep, in seconds.
 _IDLE_SECONDS = 300.0
+#: The mark of an executor that has served a drive.
+_SERVED = "_served_by_sweepable"
 #: How long an interrupted sweep waits for its workers to be gone, in seconds.
 _KILL_SECONDS = 1.5
 #: What numerical libraries take their number of threads from.
@@ -25,6 +28,36 @@ _THREAD_VARIABLES = (
     *("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS"),
     *("VECLIB_MAXIMUM_THREADS", "NUMBA_NUM_THREADS", "NUMEXPR_NUM_THREADS"),
 )
+
+
+@lru_cache(maxsize=1)
+def _pickler() -> Callable[..., Any]:
+    """How what is sent to a worker is pickled: numpy's global random state is, there, the one of the worker.
+
+    Every distribution of SciPy holds it; a copy of it would be another argument than was given.
+    """
+    import cloudpickle
+    import numpy as np
+
+    class Pickler(cloudpickle.Pickler):  # type: ignore[misc]  # cloudpickle is not typed
+        def reducer_override(self, part: Any) -> Any:
+            if part is getattr(np.random.mtrand, "_rand", None):
+                return _global_random_state, ()
+            return super().reducer_override(part)
+
+    return Pickler
+
+
+def _dumps(value: object) -> bytes:
+    stream = io.BytesIO()
+    _pickler()(stream).dump(value)
+    return stream.getvalue()
+
+
+def _global_random_state() -> object:
+    import numpy as np
+
+    return np.random.mtrand._rand
 
 
 class Runner(Protocol):
@@ -123,7 +156,7 @@ class Pickled:
     def __init__(self, runner: Runner) -> None:
         import cloudpickle
 
-        self._dumps: Callable[[object], bytes] = cloudpickle.dumps
+        self._dumps: Callable[[object], bytes] = _dumps
         self._loads: Callable[[bytes], Answer] = cloudpickle.loads
         self._token = uuid.uuid4().hex
         self._runner = self._dumps(runner)
@@ -150,8 +183,10 @@ class Pool(Protocol):
     workers: int
     #: What a future raises when its worker, or the whole pool, is gone.
     deaths: tuple[type[BaseException], ...]
-    #: Whether `renew` and `submit_apart` work.
+    #: Whether `renew`, `replace` and `submit_apart` work.
     renewable: bool
+    #: Whether workers may have loaded the code before this drive began, and can be replaced.
+    is_old: bool
     cargo: Plain | Pickled
 
     def submit(self, function: Callable[..., Any], *args: object) -> Future[Any]:
@@ -163,6 +198,9 @@ class Pool(Protocol):
     def renew(self) -> None:
         """Start again after a worker died."""
 
+    def replace(self) -> None:
+        """Stop workers that do nothing now, and have new ones."""
+
     def close(self, *, kill: bool) -> None:
         """Give back what this drive alone used; with `kill` stop workers in what they do."""
 
@@ -172,6 +210,7 @@ class GivenPool:
 
     deaths: tuple[type[BaseException], ...] = (BrokenExecutor,)
     renewable = False
+    is_old = False
 
     def __init__(self, executor: Executor, runner: Runner, workers: int | None) -> None:
         # Interpreters look like threads to the standard library, yet share no objects.
@@ -187,6 +226,9 @@ class GivenPool:
         raise NotImplementedError
 
     def renew(self) -> None:
+        raise NotImplementedError
+
+    def replace(self) -> None:
         raise NotImplementedError
 
     def close(self, *, kill: bool) -> None:
@@ -209,9 +251,16 @@ class LokyPool:
         self._options: dict[str, Any] = {"timeout": _IDLE_SECONDS, "initializer": _begin_worker, "env": env}
         self._apart: dict[Executor, Future[Any]] = {}
         self._executor: Any = None
+        self.is_old = False
         self.renew()
 
     def renew(self) -> None:
+        self._start(reuse="auto")
+
+    def replace(self) -> None:
+        self._start(reuse=False)
+
+    def _start(self, *, reuse: Any) -> None:
         from multiprocessing import resource_tracker
 
         from joblib.externals.loky import get_reusable_executor
@@ -219,7 +268,9 @@ class LokyPool:
         # Starting this helper lets Ctrl-C through again (before Python 3.12), so it is started first.
         resource_tracker.ensure_running()
         with _interrupts_later():
-            self._executor = get_reusable_executor(max_workers=self.workers, **self._options)
+            self._executor = get_reusable_executor(max_workers=self.workers, reuse=reuse, **self._options)
+        self.is_old = bool(getattr(self._executor, _SERVED, False))
+        setattr(self._executor, _SERVED, True)
 
     def submit(self, function: Callable[..., Any], *args: object) -> Future[Any]:
         # Workers start in here: one that meets Ctrl-C while it starts would fill the terminal with its traceback.

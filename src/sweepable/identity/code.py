@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import abc
+import functools
 import importlib.util
 import os
 import sys
@@ -22,8 +23,8 @@ from sweepable.identity.graph import Node, hashed
 from sweepable.identity.guard import Guard, Watch
 from sweepable.identity.installed import Counted, Environment, installed_nodes, named_packages, not_there
 from sweepable.identity.origin import home_of, is_user_code
-from sweepable.identity.reached import codes_in, named_by
 from sweepable.identity.registered import is_registered
+from sweepable.identity.signatures import signature_of
 from sweepable.identity.values import Encoder
 from sweepable.identity.walk import Mode, Options, Walk
 from sweepable.model import CodeNode, CodeVersion
@@ -55,6 +56,17 @@ class CodeIdentity:
         ``strict``: Python and the versions of all packages reached count. Names: those count.
     name : str, optional
         What messages call the function.
+    resigned : callable, optional
+        Called when the function's own parameters or defaults were found to have been changed in place.
+
+    Attributes
+    ----------
+    calls : tuple
+        Records that the code reaches by itself, as the last walk met them.
+    changes : int
+        How often the code was found to be another than before.
+    fills : bool
+        Whether it reaches a cached property, which a run may fill.
     """
 
     def __init__(
@@ -66,6 +78,7 @@ class CodeIdentity:
         packages: Sequence[str] = (),
         environment: Environment = "note",
         name: str | None = None,
+        resigned: Callable[[], None] | None = None,
     ) -> None:
         self.function = function
         self.name = name or getattr(function, "__qualname__", type(function).__qualname__)
@@ -74,12 +87,15 @@ class CodeIdentity:
         #: Of this function alone: what reaches it has an environment of its own.
         self.environment = environment
         self._lock = threading.RLock()
-        self._guard: Guard | None = None
-        self._version: CodeVersion | None = None
+        #: Both at once, so that no thread takes the guard of one version for that of another.
+        self._known: tuple[Guard, CodeVersion] | None = None
         self._adopted: CodeVersion | None = None
         self._spoken_of: set[str] = set()
-        #: Records that the code reaches by itself, as the last walk met them.
+        self._signed = signature_of(function)
+        self._resigned = resigned
         self.calls: tuple[object, ...] = ()
+        self.changes = 0
+        self.fills = False
         plain = origin.underlying(function)
         if plain is not None:
             sources.remember(plain.__code__.co_filename, plain.__globals__)
@@ -90,9 +106,9 @@ class CodeIdentity:
         While nothing that it was made of has changed, this costs a recheck by identity; else the code is walked
         again.
         """
-        guard, version = self._guard, self._version
-        if guard is not None and version is not None and guard.holds(self.function):
-            return version
+        known = self._known
+        if known is not None and known[0].holds(self.function):
+            return known[1]
         with self._lock:
             return self._examine()
 
@@ -112,9 +128,9 @@ class CodeIdentity:
 
         Asked after a run: a run that changes what it depends on has no result that another could be served.
         """
-        guard, before = self._guard, self._version
-        if guard is None or before is None or guard.holds(self.function):
+        if self._known is None or self._known[0].holds(self.function):
             return None
+        guard, before = self._known
         with self._lock:
             broken = guard.broken(self.function) or "something it depends on"
             after = self._examine()
@@ -125,20 +141,11 @@ class CodeIdentity:
 
     def values(self) -> tuple[object, ...]:
         """What the version was made of: code, functions and values, as the last walk met them."""
-        return tuple(self._guard.objects()) if self._guard is not None else ()
+        return tuple(self._known[0].objects()) if self._known is not None else ()
 
-    def codes(self) -> dict[int, types.CodeType]:
-        """The code objects of all functions of the version, and those nested in them."""
-        return codes_in([self.function, *self.values()])
-
-    def ignored_codes(self) -> dict[int, types.CodeType]:
-        """The code objects of what was said not to count."""
-        plain = origin.underlying(self.function)
-        functions = [part for part in (plain, *self.values()) if isinstance(part, types.FunctionType)]
-        found: dict[int, types.CodeType] = {}
-        for value in named_by(functions, self.options.ignored):
-            found |= codes_within(value)
-        return found
+    def unfilled(self) -> bytes | None:
+        """The digest with all cached properties empty; None where none are reached."""
+        return Walk(self.function, self.options, Mode(unfilled=True), bound=True).root.digest if self.fills else None
 
     def adopt(self, version: CodeVersion) -> str | None:
         """Take over the version that another process found, if the code here is the same.
@@ -158,30 +165,44 @@ class CodeIdentity:
             here = self._examine(mirrored=True)
             if here.fingerprint != version.fingerprint:
                 return _disagreement(version, here)
-            self._adopted = self._version = version
+            assert self._known is not None
+            self._adopted, self._known = version, (self._known[0], version)
         return None
 
     def _examine(self, *, mirrored: bool = False) -> CodeVersion:
-        watch = Watch(self.function, _is_plain)
-        walk, mode = _walk(self.function, self.options, watch, bound=True)
+        watch = Watch(self.function, is_plain)
+        walk, mode = walk_through(self.function, self.options, watch, bound=True)
         self._refuse_dropped(walk)
         Counted(self.environment, walk.findings.packages).watch(walk.watch)
         Counted(self.options.packages, ()).watch(walk.watch)
         guard, adopted = walk.watch.guard(), self._adopted
+        before = self._known[1] if self._known is not None else None
         mirror = None
         if mirrored or adopted is not None:
             mirror = Walk(self.function, self.options, Mode(by_tree=False, keep=mode.keep), bound=True)
         version = _version_of(walk, mirror, self.options, self.environment)
-        for known in (adopted, self._version):
+        for known in (adopted, before):
             same = known is not None and known.digest == version.digest
             if known is not None and same and version.fingerprint in ("", known.fingerprint):
                 version = known
         if adopted is not None and adopted.fingerprint == version.fingerprint:
             version = adopted
-        self._guard, self._version = guard, version
+        if before is not None and before.digest != version.digest:
+            self.changes += 1
+        wrappers.forget_kept(walk)
+        self._see_signature()
         self.calls = tuple(walk.calls)
+        self.fills = any(type(node.value) is functools.cached_property for node in walk.nodes)
+        self._known = guard, version
         self._speak_of(walk.watch.slow())
         return version
+
+    def _see_signature(self) -> None:
+        signed = signature_of(self.function)
+        if not signed.is_same(self._signed):
+            if self._resigned is not None:
+                self._resigned()
+            self._signed = signed
 
     def _refuse_dropped(self, walk: Walk) -> None:
         """What a factory gave a function is data: two functions that hold different ones must not be one."""
@@ -203,17 +224,17 @@ class CodeIdentity:
                 )
 
 
-def _walk(root: object, options: Options, watch: Watch, *, bound: bool) -> tuple[Walk, Mode]:
+def walk_through(root: object, options: Options, watch: Watch, *, bound: bool) -> tuple[Walk, Mode]:
     """Walk by syntax trees; once more, with docstrings and annotations, if code that is reached may read them."""
     mode = Mode()
     walk = Walk(root, options, mode, watch, bound=bound)
     if walk.findings.reads_docs:
         mode = Mode(keep=True)
-        walk = Walk(root, options, mode, Watch(root, _is_plain), bound=bound)
+        walk = Walk(root, options, mode, Watch(root, is_plain), bound=bound)
     return walk, mode
 
 
-def _is_plain(cls: type) -> bool:
+def is_plain(cls: type) -> bool:
     """Whether all that instances of a class hold are attributes."""
     return all(
         base in _BARE_BASES or (is_user_code(base) and _REDUCTIONS.isdisjoint(vars(base)) and _is_python(base))
@@ -374,7 +395,7 @@ def _describe_method(method: types.MethodType, path: str) -> bytes:
     """A bound method: its function, and its instance by content. It is made anew each time it is asked for."""
     owner = method.__self__
     if id(owner) in _owners.ids:  # its instance holds it: only a walk follows such a circle
-        return _walk(method, Options(), Watch(method, _is_plain), bound=False)[0].root.digest
+        return walk_through(method, Options(), Watch(method, is_plain), bound=False)[0].root.digest
     _owners.ids.add(id(owner))
     try:
         content = describe(owner, path) if isinstance(owner, type) else Encoder(describe).encode(owner, path)
@@ -384,7 +405,7 @@ def _describe_method(method: types.MethodType, path: str) -> bytes:
 
 
 def _describe_anew(value: object, path: str) -> bytes:
-    walk, _ = _walk(value, Options(), Watch(value, _is_plain), bound=False)
+    walk, _ = walk_through(value, Options(), Watch(value, is_plain), bound=False)
     dropped = _held_and_dropped(walk)
     if dropped is not None:
         raise UndigestibleError(f"{path}: {dropped.names[0]}", type(dropped.value).__qualname__, dropped.summary)
@@ -400,23 +421,6 @@ def _describe_anew(value: object, path: str) -> bytes:
             _described.pop(next(iter(_described)), None)
         _described[mark] = _Described(reference, digest, walk.watch.guard())
     return digest
-
-
-def codes_within(value: object) -> dict[int, types.CodeType]:
-    """The code objects of all functions that are met within a value, and of what they reach."""
-    found: dict[int, types.CodeType] = {}
-
-    def meet(value: object, path: str) -> bytes:
-        watch = Watch(None, _is_plain)
-        _walk(value, Options(), watch, bound=False)
-        found.update(codes_in([value, *watch.checks.names.values()]))
-        return b""
-
-    try:
-        Encoder(meet).encode(value, "value")
-    except UndigestibleError:  # of what cannot be digested, at least what its class does
-        meet(type(value), "value")
-    return found
 
 
 def _held_and_dropped(walk: Walk) -> Node | None:

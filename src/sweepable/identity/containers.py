@@ -7,6 +7,7 @@ from collections import Counter, OrderedDict, defaultdict, deque
 from collections.abc import Iterable
 from typing import Any
 
+from sweepable.identity.instances import attributes
 from sweepable.identity.parts import (
     ATTRIBUTE,
     INDEX,
@@ -53,7 +54,12 @@ def _dict(walk: Walk, value: dict[Any, Any]) -> bytes:
 
 def _ordered_dict(walk: Walk, value: OrderedDict[Any, Any]) -> bytes:
     # dict.items would give the order of insertion, whatever move_to_end did since.
-    return named("OrderedDict", _pairs(walk, OrderedDict.items(value)))
+    return named("OrderedDict", _pairs(walk, OrderedDict.items(value)) + _attributes(walk, value))
+
+
+def _attributes(walk: Walk, value: Any) -> bytes:
+    """What was set on a container beside its content; nothing for most."""
+    return attributes(walk, value) if vars(value) else b""
 
 
 def _defaultdict(walk: Walk, value: defaultdict[Any, Any]) -> bytes:
@@ -62,7 +68,7 @@ def _defaultdict(walk: Walk, value: defaultdict[Any, Any]) -> bytes:
 
 
 def _counter(walk: Walk, value: Counter[Any]) -> bytes:
-    return named("Counter", _dict(walk, value))
+    return named("Counter", _dict(walk, value) + _attributes(walk, value))
 
 
 def _mapping_proxy(walk: Walk, value: types.MappingProxyType[Any, Any]) -> bytes:

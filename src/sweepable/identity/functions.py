@@ -17,33 +17,15 @@ from typing import Any
 from sweepable.identity import bytecode, origin, references, sources
 from sweepable.identity.annotations import spelled
 from sweepable.identity.graph import Node
+from sweepable.identity.readings import IsOurs, Reading, read
 from sweepable.identity.references import Reference, Source
+from sweepable.identity.signatures import watch_signature
 from sweepable.identity.sources import Located
-from sweepable.identity.syntax import Form, docstring
+from sweepable.identity.surroundings import MODULE_NAMES, is_notebooks, is_put_there
+from sweepable.identity.syntax import docstring
 from sweepable.identity.walk import EXPLORERS, Walk, is_cached
 
 _PYTHON = f"python {sys.version_info.major}.{sys.version_info.minor}".encode()
-#: Names that every module has.
-_MODULE_NAMES = frozenset(
-    [
-        "__name__",
-        "__doc__",
-        "__package__",
-        "__loader__",
-        "__spec__",
-        "__file__",
-        "__cached__",
-        "__builtins__",
-        "__path__",
-        "__annotations__",
-        "__warningregistry__",
-        "__annotate__",
-        "__conditional_annotations__",
-    ]
-)
-_NOTEBOOK_NAMES = frozenset(
-    ["In", "Out", "exit", "quit", "get_ipython", "open", "_", "__", "___", "_i", "_ii", "_iii", "_oh", "_dh", "_ih"]
-)
 _MISSING = object()
 
 
@@ -67,6 +49,8 @@ def explore_function(walk: Walk, node: Node) -> None:
         explore_namespace(walk, node, function.__globals__)
     if function is not walk.bound:
         _defaults(walk, node, function)
+    else:
+        watch_signature(watch, function)
     if "__wrapped__" in vars(function):
         wrapped = vars(function)["__wrapped__"]
         watch.attribute(function, "__wrapped__", wrapped, f"the function that {label} wraps")
@@ -78,8 +62,8 @@ def _body(walk: Walk, node: Node, function: FunctionType) -> references.Referenc
     if walk.mode.keep:
         walk.watch.attribute(function, "__doc__", function.__doc__, f"the docstring of {function.__qualname__}")
     node.where = f"{code.co_filename}:{code.co_firstlineno}"
-    located = sources.locate(code, function.__globals__) if walk.mode.by_tree else None
-    if located is None:
+    found = _reading(walk, function) if walk.mode.by_tree else None
+    if found is None:
         node.own = _body_by_code(walk, function)
         if walk.mode.by_tree:
             walk.findings.remark(
@@ -87,10 +71,16 @@ def _body(walk: Walk, node: Node, function: FunctionType) -> references.Referenc
                 f"no source at hand compiles to the code that runs"
             )
         return references.of_code(code)
-    node.summary = located.text
-    form = Form(located.node, _Ours(walk, function, located).is_ours, walk.mode.keep)
-    node.own = b"tree" + form.serialise() + _docs(walk, function, located)
-    return references.of_tree(form, code)
+    node.summary = found.located.text
+    node.own = b"tree" + found.body + _docs(walk, function, found.located)
+    return found.references
+
+
+def _reading(walk: Walk, function: FunctionType) -> Reading | None:
+    def ours(located: Located) -> IsOurs:
+        return _Ours(walk, function, located).is_ours
+
+    return read(function.__code__, function.__globals__, ours, walk.mode.keep)
 
 
 def _body_by_code(walk: Walk, function: FunctionType) -> bytes:
@@ -237,9 +227,10 @@ class Resolver:
 
     def _global(self, reference: Reference) -> None:
         name, watch = reference.name, self._walk.watch
-        if name in self._globals:
-            watch.binding(self._globals, name, self._globals[name], f"the global {name}")
-            self._follow(self._globals[name], reference, name, self._globals)
+        value = self._globals.get(name, _MISSING)
+        if value is not _MISSING:
+            watch.binding(self._globals, name, value, f"the global {name}")
+            self._follow(value, reference, name, self._globals)
             return
         if reference.guessed and not hasattr(builtins, name):
             watch.lacks(self._globals, name, f"the global {name}")
@@ -248,8 +239,10 @@ class Resolver:
         if not hasattr(builtins, name):
             watch.lacks(vars(builtins), name, f"the builtin {name}")
             self._walk.absent(self._node, name)
-        elif self._walk.is_user(value := getattr(builtins, name)) and not isinstance(value, type | ModuleType):
-            watch.binding(vars(builtins), name, value, f"the builtin {name}")
+            return
+        value = getattr(builtins, name)
+        watch.binding(vars(builtins), name, value, f"the builtin {name}")
+        if is_put_there(value, name):
             self._follow(value, reference, name, builtins)
 
     def _follow(self, value: object, reference: Reference, name: str, holder: object) -> None:
@@ -268,8 +261,8 @@ class Resolver:
             if step not in namespace:
                 self._missing(value, step, name, reference.guessed)
                 return
-            self._walk.watch.binding(namespace, step, namespace[step], f"the global {name}")
             value = namespace[step]
+            self._walk.watch.binding(namespace, step, value, f"the global {name}")
         if reference.guessed and isinstance(value, ModuleType):
             return
         target = self._walk.edge(self._node, name, value, holder)
@@ -286,6 +279,7 @@ class Resolver:
                 return None
         elif not isinstance(value, FunctionType):
             return None
+        self._walk.watch.attribute(value, "__dict__", vars(value), f"the attributes of {name}")
         if step not in vars(value):
             self._walk.watch.lacks(vars(value), step, f"the attribute {step} of {name}")
             return None
@@ -298,7 +292,9 @@ class Resolver:
                 return
             namespace, name = vars(value), f"{name}.{step}"
             value = namespace[step]
-            if callable(value):  # so that it is seen when it is replaced, or put back, later
+            if callable(value) or isinstance(
+                value, ModuleType
+            ):  # so that it is seen when it is replaced, or put back, later
                 self._walk.watch.binding(namespace, step, value, f"the global {name}")
                 if _is_users(self._walk, value):
                     self._walk.edge(self._node, name, value, namespace)
@@ -316,10 +312,19 @@ class Resolver:
         submodule = sys.modules.get(f"{getattr(owner, '__name__', '')}.{step}")
         if submodule is not None:
             self._walk.edge(self._node, name, submodule, namespace)
-        elif "__getattr__" in namespace and not guessed:
-            watch.binding(namespace, "__getattr__", namespace["__getattr__"], f"{name}")
-            self._walk.edge(self._node, f"{name} (__getattr__)", namespace["__getattr__"], namespace)
-        elif not guessed:
+            return
+        watch.attribute(owner, "__class__", type(owner), f"the class of {name.rpartition('.')[0]}")
+        makers: list[tuple[str, object, object]]
+        makers = [("__getattr__", namespace["__getattr__"], namespace)] if "__getattr__" in namespace else []
+        if not makers:
+            watch.lacks(namespace, "__getattr__", f"the global {name}")
+        if type(owner) is not ModuleType and self._walk.is_user(type(owner)):
+            makers.append(("__class__", type(owner), owner))
+        for label, maker, holder in makers if not guessed else ():
+            if isinstance(holder, dict):
+                watch.binding(holder, label, maker, f"{name}")
+            self._walk.edge(self._node, f"{name} ({label})", maker, holder)
+        if not makers and not guessed:
             self._walk.absent(self._node, name)
 
     def _place(self, target: Node | None, name: str, holder: object) -> None:
@@ -411,7 +416,8 @@ def _is_local(walk: Walk, name: str) -> bool:
 def _is_users(walk: Walk, value: object) -> bool:
     value = walk.unwrapped(value)
     kind = walk.classify(value)
-    return kind in ("function", "class") or (kind in ("wrapper", "value") and walk.is_user(value))
+    is_mock = type(value).__module__ == "unittest.mock"
+    return kind in ("function", "class") or (kind in ("wrapper", "value") and (is_mock or walk.is_user(value)))
 
 
 def _package_node(walk: Walk, name: str, kind: str) -> Node:
@@ -429,16 +435,10 @@ def explore_namespace(walk: Walk, node: Node, namespace: dict[str, Any]) -> None
     prefix = f"{namespace.get('__name__')}."
     for name in sorted(key for key in namespace if isinstance(key, str)):
         label = name if namespace.get("__name__") in ("__main__", "__mp_main__") else prefix + name
-        if name in _MODULE_NAMES or {name, label} & walk.options.ignored or _is_notebooks(namespace, name):
+        if name in MODULE_NAMES or {name, label} & walk.options.ignored or is_notebooks(namespace, name):
             continue
         walk.watch.binding(namespace, name, namespace[name], f"the global {label}")
         walk.edge(node, name, namespace[name], namespace)
-
-
-def _is_notebooks(namespace: dict[str, Any], name: str) -> bool:
-    """Whether a name is one that IPython keeps for itself."""
-    numbered = name.lstrip("_").lstrip("i").isdigit() and name.startswith("_")
-    return "get_ipython" in namespace and (name in _NOTEBOOK_NAMES or numbered)
 
 
 EXPLORERS["function"] = explore_function

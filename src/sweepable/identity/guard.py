@@ -14,6 +14,7 @@ import numpy as np
 
 from sweepable.errors import UndigestibleError
 from sweepable.identity.depth import TOO_DEEP
+from sweepable.identity.holding import held, parts_of, same_parts, slots_of
 from sweepable.identity.registered import generation
 from sweepable.identity.values import Encoder, is_frozen
 
@@ -161,15 +162,17 @@ class Contents:
     def _parts(self, value: Any, what: str) -> Iterable[tuple[object, str]]:
         """Check what a value holds; return what has to be watched within it."""
         kind = type(value)
-        if kind in (tuple, frozenset):
+        if kind is frozenset or (issubclass(kind, tuple) and is_frozen(value)):
+            return [(part, what) for part in kind.__iter__(value) if type(part) not in _LEAVES]
+        if kind is tuple:
             return [(part, what) for part in value]
         if kind in (list, deque):
             return self._sequence(value, what)
-        if kind in (dict, OrderedDict, defaultdict):
+        if kind in (dict, OrderedDict, defaultdict) and not getattr(value, "__dict__", None):
             return self._mapping(value, what)
         if kind is set:
             return self._set(value, what)
-        if kind is np.ndarray and not value.dtype.hasobject and value.nbytes <= _SMALL:
+        if kind is np.ndarray and not value.dtype.hasobject:
             return self._array(value, what)
         if kind is types.SimpleNamespace or self._is_plain(kind):
             return self._instance(value, what)
@@ -186,6 +189,8 @@ class Contents:
 
     def _mapping(self, value: dict[Any, Any], what: str) -> Iterable[tuple[object, str]]:
         self._same_items(value, what)
+        if isinstance(value, OrderedDict):
+            self.checks.add(f"not {self.checks.name(value)}.__dict__", what)
         if isinstance(value, defaultdict):
             self.checks.add(
                 f"{self.checks.name(value)}.default_factory is {self.checks.name(value.default_factory)}", what
@@ -203,7 +208,11 @@ class Contents:
             self.checks.add(f"len({name}) == 1 and {name}[{keys[0]!r}] is {self.checks.name(values[0])}", what)
             return
         same_keys = f"all(map(is_, {name}, {self.checks.name(keys)}))"
-        same_values = f"all(map(is_, {name}.values(), {self.checks.name(values)}))"
+        if len(keys) <= _FEW and all(type(key) is str for key in keys):
+            each = [f"{name}[{key!r}] is {self.checks.name(part)}" for key, part in value.items()]
+            same_values = " and ".join(each) or "True"
+        else:
+            same_values = f"all(map(is_, {name}.values(), {self.checks.name(values)}))"
         self.checks.add(f"len({name}) == {len(keys)} and {same_keys} and {same_values}", what)
 
     def _set(self, value: set[Any], what: str) -> Iterable[tuple[object, str]]:
@@ -214,10 +223,24 @@ class Contents:
         return [(part, what) for part in members]
 
     def _array(self, value: np.ndarray[Any, Any], what: str) -> Iterable[tuple[object, str]]:
+        if value.nbytes > _SMALL and not is_frozen(value):
+            return self._digested(value, what)
         name = self.checks.name(value)
-        kept = f"{name}.dtype is {self.checks.name(value.dtype)} and {name}.shape == {value.shape}"
-        self.checks.add(f"{kept} and {name}.tobytes() == {self.checks.name(value.tobytes())}", what)
+        kept = [f"{name}.dtype is {self.checks.name(value.dtype)}", f"{name}.shape == {value.shape}"]
+        if value.dtype.names:  # which can be set, and others not
+            kept.append(f"repr({name}.dtype) == {self.checks.name(repr(value.dtype))}")
+        if value.nbytes <= _SMALL:
+            kept.append(f"{name}.tobytes() == {self.checks.name(value.tobytes())}")
+        else:
+            kept += [f"{name}.strides == {value.strides}", *self._read_only(value)]
+        self.checks.add(" and ".join(kept), what)
         return []
+
+    def _read_only(self, value: object) -> Iterator[str]:
+        """That nobody has made an array writable, or what it is a view of."""
+        while isinstance(value, np.ndarray):
+            yield f"not {self.checks.name(value)}.flags.writeable"
+            value = value.base
 
     def _instance(self, value: Any, what: str) -> Iterable[tuple[object, str]]:
         name = self.checks.name(value)
@@ -228,7 +251,7 @@ class Contents:
             self.checks.add(f"{name}.__dict__ is {self.checks.name(own)}", what)
             self._same_items(own, what)
             parts += [(part, f"{what}.{key}") for key, part in own.items()]
-        for slot, part in _slots(value):
+        for slot, part in slots_of(value):
             # Through the descriptor: a property of that name may hide the slot.
             self.checks.add(
                 f"held({self.checks.name(slot)}, {name}) is {self.checks.name(part)}", f"{what}.{slot.__name__}"
@@ -308,7 +331,8 @@ class Watch:
         if type(cls) is not type:
             self.checks.add(f"type({self.checks.name(cls)}) is {self.checks.name(type(cls))}", what)
         for key, value in mapping.items():
-            self.checks.add(f"{name}[{key!r}] is {self.checks.name(value)}", f"{what}.{key}")
+            if key not in _OF_EVERY_CLASS:
+                self.checks.add(f"{name}[{key!r}] is {self.checks.name(value)}", f"{what}.{key}")
 
     def attribute(self, obj: object, name: str, expected: object, what: str) -> None:
         """An attribute is this very object."""
@@ -346,6 +370,8 @@ _LEAVES = frozenset(
     | {functools.partial, functools.partialmethod, staticmethod, classmethod, property, functools.cached_property}
     | {type(functools.lru_cache(len)), functools.singledispatchmethod}
 )
+#: Entries of classes that Python makes, and that never count.
+_OF_EVERY_CLASS = frozenset({"__module__", "__dict__", "__weakref__"})
 _OURS = ("__sweepable_cached__", "__sweepable_upstream__", "__sweepable_key__")
 
 
@@ -356,7 +382,7 @@ def _is_leaf(value: object) -> bool:
         kind in _LEAVES
         or issubclass(kind, type)
         or any(getattr(kind, mark, False) for mark in _OURS)
-        or is_frozen(value)
+        or (kind is not np.ndarray and not issubclass(kind, tuple | frozenset) and is_frozen(value))
     )
 
 
@@ -372,26 +398,6 @@ def _fingerprint(value: object) -> tuple[bytes, list[object]]:
     return Encoder(describe).encode(value), kept
 
 
-def parts_of(value: Any) -> Iterator[object]:
-    """What an object of any kind visibly holds: its class, content and attributes."""
-    yield type(value)
-    if isinstance(value, Mapping):
-        for key, part in value.items():
-            yield key
-            yield part
-    elif isinstance(value, list | tuple):
-        yield from value
-    if hasattr(value, "__dict__") and not isinstance(value, type | types.ModuleType):
-        for key, part in vars(value).items():
-            yield key
-            yield part
-
-
-def _same_parts(value: object, before: tuple[object, ...]) -> bool:
-    now = tuple(parts_of(value))
-    return len(now) == len(before) and all(map(is_, now, before))
-
-
 def _is_empty(cell: types.CellType) -> bool:
     try:
         cell.cell_contents  # noqa: B018
@@ -400,23 +406,9 @@ def _is_empty(cell: types.CellType) -> bool:
     return False
 
 
-def _slots(value: object) -> list[tuple[types.MemberDescriptorType, object]]:
-    """The slots of an instance with what they hold."""
-    entries = [entry for cls in type(value).__mro__ for entry in vars(cls).values()]
-    return [(entry, _held(entry, value)) for entry in entries if isinstance(entry, types.MemberDescriptorType)]
-
-
-def _held(slot: types.MemberDescriptorType, value: object) -> object:
-    """What a slot holds; this function itself where it holds nothing."""
-    try:
-        return slot.__get__(value)
-    except AttributeError:
-        return _held
-
-
 _HELPERS: dict[str, Any] = {
-    "len": len, "all": all, "map": map, "is_": is_, "set": set, "id": id, "type": type, "held": _held,
+    "len": len, "all": all, "map": map, "is_": is_, "set": set, "id": id, "type": type, "repr": repr, "held": held,
     "is_empty": _is_empty,
-    "same_parts": _same_parts,
+    "same_parts": same_parts,
     "generation": generation,
 }  # fmt: skip

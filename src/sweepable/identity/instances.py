@@ -6,6 +6,7 @@ import copyreg
 import types
 from collections.abc import Iterable
 from contextlib import suppress
+from functools import cached_property
 from operator import itemgetter
 from typing import Any
 
@@ -47,13 +48,25 @@ def _above(kind: type, base: type) -> Iterable[type]:
 
 def attributes(walk: Walk, value: Any, base: type = object) -> bytes:
     """Encode the attributes of an instance, and its slots of classes above ``base``, by name."""
-    found = list(getattr(value, "__dict__", {}).items())
+    found = _counting(walk, value, getattr(value, "__dict__", {}))
     for above in _above(type(value), base):
         for name, slot in vars(above).items():
             if type(slot) is types.MemberDescriptorType:
                 with suppress(AttributeError):  # a slot not filled
                     found.append((name, slot.__get__(value)))
     return fields(walk, found)
+
+
+def _counting(walk: Walk, value: object, own: dict[Any, Any]) -> list[tuple[Any, Any]]:
+    """The attributes that count: all, unless the walk leaves out what is kept of cached properties."""
+    if not walk.unfilled:
+        return list(own.items())
+    kind = type(value)
+    return [(name, part) for name, part in own.items() if not isinstance(_of_class(kind, name), cached_property)]
+
+
+def _of_class(kind: type, name: object) -> object:
+    return next((vars(base)[name] for base in kind.__mro__ if name in vars(base)), None)  # type: ignore[index]
 
 
 def fields(walk: Walk, found: Iterable[tuple[Any, Any]]) -> bytes:
@@ -121,9 +134,9 @@ def _state(walk: Walk, value: Any, state: Any) -> bytes:
         return b"-"
     if _is_plain(type(value)):
         plain, slots = state if isinstance(state, tuple) else (state, None)
-        return fields(walk, [*(plain or {}).items(), *(slots or {}).items()])
+        return fields(walk, [*_counting(walk, value, plain or {}), *(slots or {}).items()])
     if type(state) is dict and _are_attributes(value, state):
-        return fields(walk, state.items())
+        return fields(walk, _counting(walk, value, state))
     return b"v" + walk.child(state, PART)
 
 

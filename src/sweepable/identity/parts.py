@@ -34,6 +34,9 @@ _BYTES = [b"b" + n.to_bytes(2, "little") for n in range(SHORT + 1)]
 class Walk(Protocol):
     """What a handler is given to encode the values inside its value."""
 
+    #: Whether what instances keep of their cached properties is left out.
+    unfilled: bool
+
     def child(self, value: object, step: str, where: object = None) -> bytes:
         """Encode a value that is reached from the current one by a step."""
 

@@ -7,7 +7,12 @@ import types
 from collections.abc import Iterable, Iterator
 from types import CodeType, FunctionType
 
+from sweepable.errors import UndigestibleError
 from sweepable.identity import origin
+from sweepable.identity.code import CodeIdentity, is_plain, walk_through
+from sweepable.identity.guard import Watch
+from sweepable.identity.values import Encoder
+from sweepable.identity.walk import Options
 
 _HOLDERS = (
     *(FunctionType, types.MethodType, staticmethod, classmethod, functools.cached_property),
@@ -41,7 +46,7 @@ def _codes(part: object) -> Iterator[CodeType]:
             yield plain.__code__
 
 
-def named_by(functions: Iterable[FunctionType], names: Iterable[str]) -> Iterator[object]:
+def _named_by(functions: Iterable[FunctionType], names: Iterable[str]) -> Iterator[object]:
     """What dotted names, as written in functions, stand for there."""
     found = list(functions)
     for name in names:
@@ -63,3 +68,35 @@ def _bound(function: FunctionType, name: str) -> Iterator[object]:
                 yield cell.cell_contents
             except ValueError:  # bound to nothing yet
                 continue
+
+
+def codes_of(identity: CodeIdentity) -> dict[int, CodeType]:
+    """The code objects of all functions of a version, and those nested in them."""
+    return codes_in([identity.function, *identity.values()])
+
+
+def ignored_codes_of(identity: CodeIdentity) -> dict[int, CodeType]:
+    """The code objects of what was said not to count."""
+    plain = origin.underlying(identity.function)
+    functions = [part for part in (plain, *identity.values()) if isinstance(part, FunctionType)]
+    found: dict[int, CodeType] = {}
+    for value in _named_by(functions, identity.options.ignored):
+        found |= codes_within(value)
+    return found
+
+
+def codes_within(value: object) -> dict[int, CodeType]:
+    """The code objects of all functions that are met within a value, and of what they reach."""
+    found: dict[int, CodeType] = {}
+
+    def meet(value: object, path: str) -> bytes:
+        watch = Watch(None, is_plain)
+        walk_through(value, Options(), watch, bound=False)
+        found.update(codes_in([value, *watch.checks.names.values()]))
+        return b""
+
+    try:
+        Encoder(meet).encode(value, "value")
+    except UndigestibleError:  # of what cannot be digested, at least what its class does
+        meet(type(value), "value")
+    return found

@@ -5,12 +5,13 @@ import __future__
 
 import ast
 import io
+import keyword
 import linecache
 import os
 import re
 import threading
 import tokenize
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from types import CodeType
 from typing import NamedTuple, TypeVar
 
@@ -27,6 +28,7 @@ _STATES = 8
 #: The file name of code that `cloudpickle` has sent: the real one is lost on the way.
 _SENT = "<dynamic-code>"
 _MAINS = ("__main__", "__mp_main__")
+_IMPORT = re.compile(r"^[ \t]*(?:from\s+\S+\s+)?import\s+(\([^)]*\)|[^\n]*)", re.MULTILINE)
 _DEFINITIONS = ("def ", "async def ")
 #: How a line goes on, or is no statement, where it is not indented: within brackets, or a comment.
 _WITHIN = " \t\r\f)]}#"
@@ -60,10 +62,12 @@ class Text:
     def __init__(self, filename: str, text: str) -> None:
         self.filename = filename
         self.text = text
-        self._compiled: dict[int, dict[str, list[CodeType]]] = {}
+        self._compiled: dict[tuple[int, bool], dict[str, list[CodeType]]] = {}
         self._tree: ast.Module | None = None
         self._scopes: dict[int, list[_Scope]] = {}
         self._lines: list[str] | None = None
+        self._imports: list[str] | None = None
+        self._bound: dict[str, int] = {}
 
     def lines(self) -> list[str]:
         """The lines of the text, as Python counts them."""
@@ -79,7 +83,12 @@ class Text:
 
     def locate(self, code: CodeType) -> Located | None:
         """The tree of a code object, if this text compiles to the very same code."""
-        return self._locate_alone(code) or self._locate_within(code)
+        flags = code.co_flags & _FUTURES
+        return (
+            self._locate_alone(code)
+            or self._locate_within(code, self._codes(flags))
+            or self._locate_within(code, self._codes(flags, apart=True))
+        )
 
     def _locate_alone(self, code: CodeType) -> Located | None:
         """The same for a function of the module: its own lines are compiled, instead of the whole text."""
@@ -89,17 +98,35 @@ class Text:
         # On the lines where it stands, so that nothing but a comparison is needed where nothing has moved.
         text = "\n" * (code.co_firstlineno - 1) + "\n".join(lines)
         tree = _parsed(text, self.filename) if lines else None
-        found = _compiled(tree, self.filename, code.co_flags & _FUTURES) if tree is not None else None
-        made = [part for part in inner(found) if part.co_name == code.co_name] if found is not None else []
-        if tree is None or len(made) != 1 or (made[0] != code and normal(made[0]) != normal(code)):
+        if tree is None or not any(_makes(part, code) for part in self._compiled_alone(tree, code)):
             return None
         node = tree.body[0]
         assert isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
         last = (node.end_lineno or 0) - code.co_firstlineno + 1
         return Located(node, "\n".join(lines[:last]), code.co_firstlineno)
 
-    def _locate_within(self, code: CodeType) -> Located | None:
-        named = self._codes(code.co_flags & _FUTURES).get(code.co_name, ())
+    def _compiled_alone(self, tree: ast.Module, code: CodeType) -> Iterator[CodeType]:
+        """A definition compiled below the imports of the text, and without them, as IPython does.
+
+        Functions of a module that is imported in the same text are called by other byte code.
+        """
+        flags = code.co_flags & _FUTURES
+        names = [ast.alias(name, lineno=1, col_offset=0) for name in self._imported()]
+        imports = ast.Import(names, lineno=1, col_offset=0)
+        for above in ([imports], []) if names else ([],):
+            found = _compiled(ast.Module([*above, *tree.body], []), self.filename, flags)
+            if found is not None:
+                yield found
+
+    def _imported(self) -> list[str]:
+        """The names that import statements of the text may bind; possibly more."""
+        if self._imports is None:
+            names = dict.fromkeys(name for part in _IMPORT.findall(self.text) for name in re.findall(r"\w+", part))
+            self._imports = [name for name in names if name.isidentifier() and not keyword.iskeyword(name)]
+        return self._imports
+
+    def _locate_within(self, code: CodeType, codes: dict[str, list[CodeType]]) -> Located | None:
+        named = codes.get(code.co_name, ())
         wanted = normal(code) if named else b""
         # Of several equal ones the one on the same line, so that the choice never depends on the run.
         ordered = sorted(named, key=lambda found: abs(found.co_firstlineno - code.co_firstlineno))
@@ -113,14 +140,22 @@ class Text:
 
     def line_of(self, name: str) -> int:
         """The line that last binds a module-level name; 0 for none."""
-        binding = re.compile(rf"(?:class\s+{re.escape(name)}\b|{re.escape(name)}\s*(?::[^=]*|[^\w\s=(.\[:]*)=(?!=))")
-        lines = self.lines()
-        return next((at for at in range(len(lines), 0, -1) if binding.match(lines[at - 1])), 0)
+        if name not in self._bound:
+            word = re.escape(name)
+            binding = rf"^(?:class[ \t]+{word}\b|{word}[ \t]*(?::[^=\n]*|[^\w\s=(.\[:]*)=(?!=))"
+            places = [found.start() for found in re.finditer(binding, self.text, re.MULTILINE)]
+            self._bound[name] = self.text.count("\n", 0, places[-1]) + 1 if places else 0
+        return self._bound[name]
 
-    def _codes(self, flags: int) -> dict[str, list[CodeType]]:
-        if flags not in self._compiled:
-            self._compiled[flags] = _by_name(_compiled(self.text, self.filename, flags))
-        return self._compiled[flags]
+    def _codes(self, flags: int, *, apart: bool = False) -> dict[str, list[CodeType]]:
+        """The code objects by name; of each statement compiled by itself, as IPython does, if `apart`.
+
+        Where a module is imported in the same text, its functions are called by other byte code.
+        """
+        if (flags, apart) not in self._compiled:
+            parts = [ast.Module([statement], []) for statement in self.tree().body] if apart else [self.text]
+            self._compiled[flags, apart] = _by_name(_compiled(part, self.filename, flags) for part in parts)
+        return self._compiled[flags, apart]
 
     def _scope_of(self, code: CodeType) -> _Scope | None:
         """The one function in the tree that a code object was compiled from; None in any doubt."""
@@ -153,6 +188,12 @@ def _compiled(text: str | ast.Module, filename: str, flags: int) -> CodeType | N
     return found if isinstance(found, CodeType) else None
 
 
+def _makes(module: CodeType, code: CodeType) -> bool:
+    """Whether a compiled definition is that of a code object."""
+    made = [part for part in inner(module) if part.co_name == code.co_name]
+    return len(made) == 1 and (made[0] == code or normal(made[0]) == normal(code))
+
+
 def _definition(lines: list[str], first: int) -> list[str]:
     """The lines of the function that begins at column 0 of a line, as far as indentation tells; none if none does."""
     at = first - 1
@@ -160,17 +201,20 @@ def _definition(lines: list[str], first: int) -> list[str]:
         if at == first - 1 and not lines[at].startswith("@"):
             return []
         at += 1
+    if at >= len(lines):  # another state of the file, or another file altogether
+        return []
     end = at + 1
     while end < len(lines) and (not lines[end] or lines[end][0] in _WITHIN):
         end += 1
     while not lines[end - 1].strip():
         end -= 1
-    return lines[first - 1 : end] if at < len(lines) else []
+    return lines[first - 1 : end]
 
 
-def _by_name(code: CodeType | None) -> dict[str, list[CodeType]]:
+def _by_name(codes: Iterable[CodeType | None]) -> dict[str, list[CodeType]]:
     found: dict[str, list[CodeType]] = {}
-    stack = [code] if code else []
+    stack = [code for code in codes if code]
+    stack.reverse()
     while stack:
         part = stack.pop()
         found.setdefault(part.co_name, []).append(part)
@@ -236,7 +280,7 @@ def _encloses(scope: _Scope, other: _Scope) -> bool:
 
 
 _texts: dict[str, list[Text]] = {}
-_stamps: dict[str, tuple[int, int]] = {}
+_stamps: dict[str, tuple[int, ...]] = {}
 #: Files whose functions are sent by value.
 _travelling: set[str] = set()
 _lock = threading.Lock()
@@ -318,12 +362,13 @@ def _search(filename: str, namespace: Mapping[str, object] | None, ask: Callable
     return ask(fresh[0]) if len(fresh) > known else None
 
 
-def _stamp(filename: str) -> tuple[int, int] | None:
+def _stamp(filename: str) -> tuple[int, ...] | None:
+    """What tells that a file was written since: its times of modification can be set back, that of change cannot."""
     try:
         found = os.stat(filename)
     except (OSError, ValueError):
         return None
-    return found.st_mtime_ns, found.st_size
+    return found.st_mtime_ns, found.st_size, found.st_ino, found.st_ctime_ns
 
 
 def _read(filename: str, namespace: Mapping[str, object] | None) -> str | None:

@@ -55,6 +55,8 @@ class Encoder:
         How functions and classes are encoded; without it by module and name alone.
     stand_in : callable, optional
         What an upstream call counts by, given its key; without it by the key.
+    unfilled : bool
+        Leave out what instances keep of their cached properties.
 
     Attributes
     ----------
@@ -69,7 +71,14 @@ class Encoder:
     _low: int
     _repeats: int
 
-    def __init__(self, describe: Describe | None = None, stand_in: Callable[[str], str] | None = None) -> None:
+    def __init__(
+        self,
+        describe: Describe | None = None,
+        stand_in: Callable[[str], str] | None = None,
+        *,
+        unfilled: bool = False,
+    ) -> None:
+        self.unfilled = unfilled
         self.calls: list[tuple[str, str, object]] = []
         self._describe = describe
         self._stand_in = stand_in

@@ -5,7 +5,8 @@ from __future__ import annotations
 import enum
 import reprlib
 import types
-from collections.abc import Callable, Iterable, Mapping
+import weakref
+from collections.abc import Callable
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -15,6 +16,7 @@ from sweepable.identity import graph, origin
 from sweepable.identity.depth import TOO_DEEP
 from sweepable.identity.graph import Node
 from sweepable.identity.guard import Watch
+from sweepable.identity.holding import named_parts
 from sweepable.identity.values import Encoder, encode_scalar
 
 
@@ -69,6 +71,8 @@ class Explorer(Protocol):
 
 #: For values of each kind, how they are explored. Filled by the modules that know the kinds.
 EXPLORERS: dict[str, Explorer] = {}
+#: What is no data itself, but leads to some that nobody else holds for us to see.
+_LINKS = (weakref.ref, weakref.WeakValueDictionary)
 #: Ask in turn what kind a value is; None for "not mine". An empty name: never part of an identity.
 CLASSIFIERS: list[Callable[[Walk, Any], str | None]] = []
 
@@ -80,6 +84,8 @@ class Mode(NamedTuple):
     by_tree: bool = True
     #: Whether docstrings and annotations count.
     keep: bool = False
+    #: Whether what instances keep of their cached properties is left out.
+    unfilled: bool = False
 
 
 class Findings:
@@ -175,6 +181,8 @@ class Walk:
     def _node(self, value: object, name: str, holder: object) -> Node | None:
         kind = self.classify(value)
         if not kind:
+            if isinstance(value, _LINKS):
+                self.findings.note(f"{name} ({type(value).__qualname__}) does not count: what it leads to may change")
             return None
         # Numbers and texts are shared by the interpreter as it likes, and would get each other's names.
         alone = kind == "value" and encode_scalar(value) is not None
@@ -321,7 +329,7 @@ def explore_value(walk: Walk, node: Node) -> None:
         walk.package(type(value).__module__)
     walk.watch.content(value, name)
     try:
-        encoder = Encoder(Meeting(walk, node))
+        encoder = Encoder(Meeting(walk, node), unfilled=walk.mode.unfilled)
         encoded = encoder.encode(value, name)
         walk.calls += [source for _, _, source in encoder.calls]
     except UndigestibleError as error:
@@ -330,7 +338,8 @@ def explore_value(walk: Walk, node: Node) -> None:
     if node in node.within:
         _explore_unknown(walk, node)
     else:
-        _set_content(node, lambda describe: Encoder(describe).encode(value, name), encoded)
+        unfilled = walk.mode.unfilled
+        _set_content(node, lambda describe: Encoder(describe, unfilled=unfilled).encode(value, name), encoded)
 
 
 def _explore_unknown(walk: Walk, node: Node) -> None:
@@ -353,7 +362,7 @@ def _set_content(node: Node, content: Callable[[graph.Describe], bytes], encoded
 def _explore_in_parts(walk: Walk, node: Node, error: UndigestibleError) -> None:
     """Of a value that cannot be digested as a whole, what can be still counts; the rest is named."""
     # In parts, what is nested too deep would be walked once for each of its levels.
-    parts = _parts(node.value) if error.reason != TOO_DEEP else None
+    parts = named_parts(node.value) if error.reason != TOO_DEEP else None
     if parts is None:
         walk.findings.note(f"{node.names[0]} ({error.type_name}) does not count: {error.reason}")
         node.own = f"undigestible {error.type_name}".encode()
@@ -364,31 +373,6 @@ def _explore_in_parts(walk: Walk, node: Node, error: UndigestibleError) -> None:
     walk.edge(node, f"{node.names[0]}.__class__", cls)
     for label, part in parts:
         walk.edge(node, f"{node.names[0]}{label}", part, node.value)
-
-
-def _parts(value: Any) -> Iterable[tuple[str, object]] | None:
-    if isinstance(value, Mapping):
-        return [(f"[{_short(key)}]", part) for key, part in value.items()]
-    if isinstance(value, list | tuple):
-        return [(f"[{at}]", part) for at, part in enumerate(value)]
-    if isinstance(value, type | types.ModuleType):
-        return None
-    if hasattr(value, "__dict__") and _is_all_attributes(type(value)):
-        return sorted((f".{key}", part) for key, part in vars(value).items() if isinstance(key, str))
-    return None
-
-
-def _is_all_attributes(cls: type) -> bool:
-    """Whether instances hold nothing but attributes: no class among its bases is written in C."""
-    written_in_python = 1 << 9
-    return all(base.__flags__ & written_in_python or base in _BARE for base in cls.__mro__)
-
-
-_BARE = (object, types.SimpleNamespace)
-
-
-def _short(key: object) -> str:
-    return repr(key) if isinstance(key, str | int | float) else type(key).__name__
 
 
 def summary(value: object) -> str:

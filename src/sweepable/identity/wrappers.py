@@ -7,6 +7,7 @@ import io
 import threading
 import types
 import weakref
+from collections.abc import Callable
 from types import FunctionType, ModuleType
 from typing import Any
 
@@ -37,6 +38,10 @@ _PIECES: dict[type, tuple[str, ...]] = {
     _LRU: ("__wrapped__",),
     np.vectorize: ("pyfunc", "otypes", "excluded", "signature"),
 }
+#: Wrappers that users may set attributes on.
+_OPEN_WRAPPERS = (_LRU, functools.partial, property, staticmethod, classmethod, np.vectorize)
+#: Attributes in which `numpy.vectorize` keeps what it has worked out.
+_VECTORIZE = ("cache", "_ufunc", "_in_and_out_core_dims")
 #: A compiled function of numba.
 _COMPILED_PIECES = ("__wrapped__", "py_func", "targetoptions", "signature", "identity")
 _C_FUNCTIONS = (
@@ -134,14 +139,52 @@ def _explore_wrapper(walk: Walk, node: Node) -> None:
     walk.package(kind.__module__)
     for name in names:
         piece = getattr(value, name, None)
+        if piece is not None or isinstance(value, np.vectorize):  # whose options may be set later
+            walk.watch.attribute(value, name, piece, f"{node.names[0]}.{name}")
         if piece is None:
             continue
-        walk.watch.attribute(value, name, piece, f"{node.names[0]}.{name}")
         walk.edge(node, name, piece, value)
-    if vars(value) if isinstance(value, functools.partial) else False:
-        walk.edge(node, "__dict__", vars(value), value)
+    _attributes_of_wrapper(walk, node, names)
     if walk.is_user(kind):
         walk.edge(node, "__class__", kind)
+
+
+def _attributes_of_wrapper(walk: Walk, node: Node, pieces: tuple[str, ...]) -> None:
+    """What the user has set on a wrapper; not what it took over from what it wraps."""
+    own: dict[str, object] | None = getattr(node.value, "__dict__", None)
+    if own is None or not isinstance(node.value, _OPEN_WRAPPERS):
+        return
+    walk.watch.attribute(node.value, "__dict__", own, f"the attributes of {node.names[0]}")
+    walk.watch.size(own, f"the attributes of {node.names[0]}")
+    for name in sorted(own):
+        if not name.startswith("__") and name not in pieces and name not in _VECTORIZE:
+            walk.watch.binding(own, name, own[name], f"{node.names[0]}.{name}")
+            walk.edge(node, f".{name}", own[name], own)
+
+
+#: What wrappers that keep something were seen to depend on, under each of the options they were reached with.
+_kept: weakref.WeakKeyDictionary[Any, dict[object, bytes]] = weakref.WeakKeyDictionary()
+
+
+def forget_kept(walk: Walk) -> None:
+    """Clear what wrappers keep of other code or constants: it would go into results of the code as it is now.
+
+    `lru_cache` keeps values; numba compiles the values of globals into its code.
+    """
+    for node in reversed(walk.nodes):  # numba links into a function what it calls: that comes first
+        clear = _clearing(node.value) if node.kind == "wrapper" else None
+        if clear is not None:
+            seen, mark = _kept.setdefault(node.value, {}), (node.options, walk.mode)
+            if seen.setdefault(mark, node.digest) != node.digest:
+                seen[mark] = node.digest
+                clear()
+
+
+def _clearing(value: Any) -> Callable[[], object] | None:
+    if type(value) is _LRU:
+        return value.cache_clear
+    is_numba = type(value).__module__.partition(".")[0] == "numba"
+    return getattr(value, "recompile", None) if is_numba else None
 
 
 def _pieces(value: object) -> tuple[str, ...]:
