@@ -39,7 +39,7 @@ from sweepable.errors import (
 )
 from sweepable.function import CachedFunction
 from sweepable.identity.registered import register_digest
-from sweepable.making import cache, find, wrap
+from sweepable.making import audit, cache, find, wrap
 from sweepable.outputs import Output
 from sweepable.query import Query
 from sweepable.record import Record
@@ -85,6 +85,7 @@ __all__ = [
     "UpstreamFailed",
     "UpstreamMismatch",
     "WorkerRefused",
+    "audit",
     "axis",
     "cache",
     "find",

@@ -56,6 +56,7 @@ class Options(NamedTuple):
     ignore_globals: tuple[str, ...] = ()
     packages: tuple[str, ...] = ()
     environment: str | tuple[str, ...] = "note"
+    audit: bool = True
 
 
 class Callee:
@@ -204,9 +205,13 @@ class Callee:
         named = self.named()
         if named is not None:
             return callee_by_name, named
+        from sweepable.identity.reached import codes_of
+
         with contextlib.suppress(SweepableError):  # so that the texts of all that it reaches are known
             self.version()
-        state = (self.function, self.declaration, self.options, self.facts.home, sources.travelling(), self._front)
+        # What it reaches may not be all that this process knows: an argument whose class it is of has to stay small.
+        texts = sources.travelling({code.co_filename for code in codes_of(self.code).values()})
+        state = (self.function, self.declaration, self.options, self.facts.home, texts, self._front)
         return Callee.__new__, (Callee,), state
 
     def __setstate__(self, state: tuple[Any, ...]) -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import NamedTuple
 
+from sweepable.audited import audit_of
 from sweepable.call import Call
 from sweepable.callee import Callee
 from sweepable.changes import CodeDifference, code_difference
@@ -14,6 +16,7 @@ from sweepable.explanation import Covered, Difference, Explanation, NearestCall,
 from sweepable.model import PIN, Argument, CodeVersion, StoredCall
 from sweepable.nearest import Nearest
 from sweepable.outputs import short
+from sweepable.outside import why_unsound
 from sweepable.record import Record, call_of, store_of
 from sweepable.scope import latest_version
 from sweepable.store.codecs import Summary
@@ -40,9 +43,12 @@ def explain(call: Call) -> Explanation:
     store = call.store()
     row = store.fetch(call.key)
     ran = _ran(store, row) if row is not None else None
-    covers = covered(call.version)
-    if row is not None and row.status == "done":
+    covers = _covered(call.callee, call.version, store)
+    unsound = why_unsound(store, row) if row is not None and row.status == "done" else None
+    if row is not None and row.status == "done" and unsound is None:
         return Explanation(True, call.title(), call.key, ran, (), None, covers)
+    if unsound is not None:
+        return Explanation(False, call.title(), call.key, ran, (), None, covers, (unsound,))
     function = _function(call.callee, call.version, store)
     if function is None:
         remarks: tuple[str, ...] = (_never(call.callee, store),)
@@ -65,7 +71,14 @@ def explain_code(callee: Callee) -> Explanation:
     store, version = current_store(callee.options.store), callee.version()
     remark, difference = _since(callee, version, store)
     return Explanation(
-        False, f"the code of {callee.name}", "", None, (), difference, covered(version), (remark,) if remark else ()
+        False,
+        f"the code of {callee.name}",
+        "",
+        None,
+        (),
+        difference,
+        _covered(callee, version, store),
+        (remark,) if remark else (),
     )
 
 
@@ -140,6 +153,11 @@ def covered(version: CodeVersion) -> Covered:
             names[kind].append(node.names[0])
     functions, classes, values = (tuple(dict.fromkeys(found)) for found in names.values())
     return Covered(functions, classes, values, version.packages, version.untracked, version.notes)
+
+
+def _covered(callee: Callee, version: CodeVersion, store: Store) -> Covered:
+    """The same, with what the audit of the version's first run has found."""
+    return replace(covered(version), noticed=audit_of(callee, version, store))
 
 
 #: Under which heading the rarer kinds of nodes stand.

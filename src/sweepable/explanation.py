@@ -150,6 +150,8 @@ class Covered:
         What counts by more than its meaning: its change may cost a run.
     pin : str or None
         What ``version=`` says: nothing of the code counts then.
+    noticed : tuple of str
+        What the audit of its first run found: files read, programs, global random state, functions out of sight.
     """
 
     functions: tuple[str, ...] = ()
@@ -159,6 +161,7 @@ class Covered:
     untracked: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     pin: str | None = None
+    noticed: tuple[str, ...] = ()
 
     def lines(self, packages: dict[str, str]) -> Iterator[Line]:
         """What counts, and what does not."""
@@ -176,6 +179,7 @@ class Covered:
             yield Line(f"pinned by version={self.pin!r}: changes of its code are not seen")
         yield from (Line(f"not followed: {sentence}") for sentence in self.untracked)
         yield from (Line(sentence) for sentence in self.notes)
+        yield from (Line(f"noticed: {sentence}") for sentence in self.noticed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -274,6 +278,8 @@ class Explanation:
     @staticmethod
     def _not_served(ran: Ran) -> Line:
         error = f": {ran.error}" if ran.error else ""
+        if ran.status == "done":
+            return Line(f"a run of it {ran.when()} is kept, and not served")
         return Line(f"a run of it {ran.when()} is kept as {ran.status}, which is never served{error}")
 
     def _code(self) -> Iterator[Line]:

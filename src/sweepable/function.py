@@ -11,7 +11,7 @@ from sweepable.cacheable import shown_signature
 from sweepable.call import Call, SignatureChanged
 from sweepable.callee import Callee
 from sweepable.coroutines import value_of_async
-from sweepable.errors import NoCallFound, SpaceError
+from sweepable.errors import ArgumentError, NoCallFound, SpaceError
 from sweepable.managed import Managed
 from sweepable.methods import BoundMethod, mark_async
 from sweepable.model import CodeVersion
@@ -28,6 +28,7 @@ from sweepable.upstream import Upstream
 if TYPE_CHECKING:
     from concurrent.futures import Executor
 
+    from sweepable.comparing import Comparison
     from sweepable.explanation import Explanation
 
 P = ParamSpec("P")
@@ -162,6 +163,53 @@ class CachedFunction(Managed, Generic[P, R]):
         if not (args or kwargs) and self.callee.binder.required:
             return explain_code(self.callee)
         return explain(self._call(args, kwargs))
+
+    def audit(self, /, *args: Any, rtol: float = 0.0, atol: float = 0.0, **kwargs: Any) -> Comparison:
+        """Run a stored call again, twice, under the code as it is now, and compare with what is stored.
+
+        Nothing of it is stored, and no argument of the caller is changed. Cached calls upstream of it, and inside of
+        it, are served as always.
+
+        Parameters
+        ----------
+        *args, **kwargs
+            The function's parameters, as in `get_or_run`.
+        rtol, atol : float
+            How far numbers may be apart, as in `numpy.isclose`; by default not a bit, type and dtype included. The
+            types must be the same anyhow.
+
+        Returns
+        -------
+        Comparison
+            True if it returns what is stored, both times. Prints as text: which outputs differ, where and by how
+            much; and what was noticed on the way, such as files read and global random state.
+
+        Raises
+        ------
+        NoCallFound
+            If the call is not stored.
+
+        Examples
+        --------
+        >>> import sweepable
+        >>> @sweepable.cache(area=float)
+        ... def disc(r=1.0):
+        ...     return 3.14 * r * r
+        >>> disc(2.0)
+        12.56
+        >>> disc.audit(2.0)
+        disc(r=2.0): as stored
+        """
+        from sweepable.comparing import compare_call
+        from sweepable.differences import Tolerance
+
+        for name, given in (("rtol", rtol), ("atol", atol)):
+            if given and name in self.callee.parameters:
+                raise ArgumentError(
+                    f"{name} is a parameter of {self.callee.name} and an option of audit; for the option: "
+                    f"sweepable.audit({self.callee.identifier}.filter(...), fraction=1.0, {name}={given!r})"
+                )
+        return compare_call(self._call(args, kwargs), Tolerance(rtol, atol))
 
     # -- as an upstream
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from types import ModuleType
-from typing import Any, ParamSpec, TypeVar, overload
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, overload
 
 from sweepable import registry
 from sweepable.callee import Callee, Options
@@ -19,6 +19,9 @@ from sweepable.registry import WRAPPED
 from sweepable.store.location import current_store
 from sweepable.store.store import Store
 from sweepable.upstream import is_cached
+
+if TYPE_CHECKING:
+    from sweepable.comparing import Comparisons
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -66,6 +69,9 @@ def cache(function: Any = None, /, **declared: Any) -> Any:
         warning says so. ``"strict"``: it is another version of the code, and so is another Python (3.12 or 3.13);
         results stay side by side. A list limits that to the packages it names, of which ``"python"`` may be one.
         ``"ignore"``: nothing is said. What the function meets in its arguments alone, it does not reach: name it.
+    audit : bool, default True
+        Watch the first run of each version of the code for what its identity cannot see (files read, other programs
+        and connections, global random state, functions reached in ways that cannot be followed), and say it once.
     **declared
         Outputs: a type, None for anything, or `sweepable.Output`; in the order in which a tuple returns them.
 
@@ -142,6 +148,7 @@ _KINDS: dict[str, tuple[str, tuple[type, ...]]] = {
     "ignore_globals": _NAMES,
     "packages": _NAMES,
     "environment": ("'note', 'strict', 'ignore' or a list of packages", (str, list, tuple, set, frozenset)),
+    "audit": ("True or False", (bool,)),
 }
 _ENVIRONMENTS = ("note", "strict", "ignore")
 
@@ -274,6 +281,55 @@ def find(function: CachedFunction[..., Any] | Record | str, /, **lookups: Any) -
         return query_of(current_store(), function.info.function).filter(**lookups)
     given = function.callee.options.store if is_cached(function) else None  # type: ignore[union-attr]
     return query_of(current_store(given), function).filter(**lookups)
+
+
+def audit(
+    query: Query, /, *, fraction: float = 0.05, seed: int = 0, rtol: float = 0.0, atol: float = 0.0
+) -> Comparisons:
+    """Run a sample of stored calls again under the code as it is now, and compare with what is stored.
+
+    Each runs with its stored arguments, which are kept up to 64 KiB; others are skipped, and counted. Nothing of it is
+    stored.
+
+    Parameters
+    ----------
+    query : Query or Sweep
+        The calls to take the sample from: ``f.select()``, ``f.filter(...)``, ``f.sweep(...)``.
+    fraction : float, default 0.05
+        How many of them, at least one.
+    seed : int, default 0
+        Chooses the sample.
+    rtol, atol : float
+        How far numbers may be apart, as in `numpy.isclose`; by default not a bit.
+
+    Returns
+    -------
+    Comparisons
+        True if all that ran again return what is stored. Prints as text; ``failing`` are those that do not.
+
+    Raises
+    ------
+    SweepableError
+        If the code of the function is not in this process.
+    NoCallFound
+        If the query finds no call.
+
+    Examples
+    --------
+    >>> import sweepable
+    >>> @sweepable.cache(area=float)
+    ... def ellipse(a=1.0, b=1.0):
+    ...     return 3.14 * a * b
+    >>> runs = ellipse.sweep(a=[1.0, 2.0, 3.0, 4.0], progress=False)
+    >>> sweepable.audit(runs, fraction=0.5)
+    2 of 2 calls as stored, a sample of 4
+    """
+    from sweepable.comparing import compare_sample
+    from sweepable.differences import Tolerance
+
+    if not isinstance(query, Query):
+        raise TypeError(f"sweepable.audit needs a query, such as f.select() or f.filter(...), got {query!r:.60}")
+    return compare_sample(query, fraction, seed, Tolerance(rtol, atol))
 
 
 def _wrap_again(module: ModuleType, wrapped: dict[str, dict[str, Any]]) -> None:

@@ -7,6 +7,7 @@ import inspect
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from sweepable.comparing import Comparison
     from sweepable.explanation import Explanation
     from sweepable.function import CachedFunction
     from sweepable.query import Query
@@ -47,6 +48,10 @@ class BoundMethod:
         if not (args or kwargs) and len(self._function.callee.binder.required) > 1:
             return self._function.explain()
         return self._function.explain(self._instance, *args, **kwargs)
+
+    def audit(self, /, *args: Any, **kwargs: Any) -> Comparison:
+        """Run a stored call on this instance again, and compare."""
+        return self._function.audit(self._instance, *args, **kwargs)
 
     def partial(self, /, **fixed: Any) -> Any:
         """The method of this instance with parameters fixed."""

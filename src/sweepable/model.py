@@ -198,6 +198,8 @@ class NewCall(NamedTuple):
     taken_from: int | None = None
     #: Id of the migration that made it.
     migration: int | None = None
+    #: What the audit of the version found, as it is stored; empty where none took place.
+    audit: str = ""
 
 
 class StoredCall(NamedTuple):

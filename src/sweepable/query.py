@@ -252,6 +252,11 @@ def is_open(value: object) -> bool:
     return isinstance(value, Query) and value._selection.keys is None
 
 
+def callee_of(query: Query) -> Callee | None:
+    """The function whose calls a query finds; None in a process that has not its code."""
+    return query._source.callee
+
+
 def fixed_at(query: Query, keys: Sequence[str]) -> Query:
     """The calls that a query has found, whatever is stored since."""
     return Query(query._source, Selection(keys=tuple(keys), scope="any", statuses=query._selection.statuses))

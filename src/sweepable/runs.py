@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextvars import ContextVar
 from typing import Any, NamedTuple
 
+from sweepable import audited
 from sweepable.call import Call
 from sweepable.callee import Callee
 from sweepable.environment import surroundings
@@ -23,6 +24,7 @@ from sweepable.errors import (
     UntrackedCode,
     UpstreamMismatch,
 )
+from sweepable.findings import with_outside
 from sweepable.identity.code import describe
 from sweepable.identity.origin import OWN_NAME, STDLIB_NAMES, is_user_code, underlying
 from sweepable.identity.values import Encoder, is_frozen
@@ -115,6 +117,7 @@ class Run:
         #: The call's keys by content, once its upstream calls are there.
         self.content_keys: ContentKeys | None = None
         self._doubt: str | None = None
+        self._audit: audited.Audit
         self._environment: Environment | None = None
 
     def doubt(self, record: Record, *, given: bool) -> None:
@@ -142,21 +145,26 @@ class Run:
         self._unfilled = callee.code.unfilled() if is_current else None
         # Before, and not when it is stored: sources are often edited while a run takes its time.
         self._environment = None if self.store.read_only else environment_of(self.call)
+        self._audit = audited.begin(self.call, self.store)
         self.started, begun = time.time(), time.perf_counter()
         try:
-            with within(self.frame):
+            with within(self.frame), self._audit.watching():
                 yield
-        except Exception as error:
+        except BaseException as error:
             self.seconds = time.perf_counter() - begun
-            self._keep_failure(error)
+            self._audit.give_up()
+            if isinstance(error, Exception):
+                self._keep_failure(error)
             raise
         self.seconds = time.perf_counter() - begun
 
     def finish(self, value: Any) -> Obtained:
         """Store what the function returned; hand it on whether or not that works."""
         changed = self._changed()
+        self._audit.conclude(value, changed or "")
         outputs, wrong = self.call.callee.declaration.take_apart(value)
         stored = self._keep("tainted" if changed else "done", outputs)
+        self._audit.settle()
         self._warn_of_dependencies()
         if changed:
             self._warn_tainted(changed)
@@ -193,7 +201,7 @@ class Run:
         given = {found.place for found in call.inputs}
         for (index, name), before in zip(call.callee.counted, call.encoded, strict=True):
             value = call.bound[index]
-            if index not in given and not is_frozen(value) and not _is_still(value, name, before):
+            if index not in given and not is_frozen(value) and not is_still(value, name, before):
                 return f"{self._name} changed its argument {name} while it ran"
         return None
 
@@ -242,6 +250,7 @@ class Run:
             upstream=self._upstream(),
             environment=self._environment,
         )
+        new = new._replace(environment=with_outside(new.environment, self._audit.state), audit=self._audit.text)
         return new if self.content_keys is None else self._by_content(new, self._content_key(self.content_keys))
 
     def _by_content(self, new: NewCall, content_key: str | None) -> NewCall:
@@ -291,7 +300,7 @@ class Run:
             return None
 
 
-def _is_still(value: object, name: str, before: bytes) -> bool:
+def is_still(value: object, name: str, before: bytes) -> bool:
     """Whether an argument has the content that it had, values that it keeps of its cached properties apart."""
     try:
         return Encoder(describe).encode(value, name) == before or _without_cached(value, name) == before

@@ -14,6 +14,7 @@ from sweepable.errors import DamagedError, SecurityWarning, TrustError
 from sweepable.foreign import compare
 from sweepable.model import Status, StoredCall
 from sweepable.notices import logger, warn_once
+from sweepable.outside import is_sound, stands
 from sweepable.query import fixed_at, is_open
 from sweepable.record import Record, fresh, unload
 from sweepable.runs import FRAME, Obtained, Run, mismatch, note, within
@@ -27,6 +28,8 @@ def lookup(call: Call, store: Store) -> StoredCall | None:
     """The stored call if it may be served."""
     row = store.fetch(call.key)
     if row is None or row.status != "done":
+        return None
+    if not is_sound(store, row):
         return None
     if (store, row.environment) not in call.callee.met:
         compare(call, store, [row.environment])
@@ -83,7 +86,7 @@ def value_of(call: Call) -> Any:
     """What the function returns for this call: from the store, or by running it."""
     store = call.store()
     row = store.fetch(call.key)
-    if row is not None and row.status == "done":
+    if row is not None and row.status == "done" and ((row.version, row.ancestry) in store.sound or stands(store, row)):
         loaded = load(call, store, row)
         if loaded is not None:
             if (store, row.environment) not in call.callee.met:
@@ -136,7 +139,9 @@ def take_over(run: Run) -> Obtained | None:
     candidates = [key for key in (keys.plain, keys.named) if key is not None] if keys is not None else []
     for candidate in candidates:
         origin = store.find_by_content(candidate)
-        row = _taken(run, candidate, origin) if origin is not None else None
+        # Of the very call, too, the result may have come of code that has changed since.
+        row = _taken(run, candidate, origin) if origin is not None and is_sound(store, origin) else None
+        row = row if row is not None and is_sound(store, row) else None
         loaded = load(call, store, row) if row is not None else None
         if loaded is not None:
             return Obtained(loaded[0], row, True, None)

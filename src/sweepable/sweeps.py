@@ -17,10 +17,12 @@ from sweepable.foreign import compare
 from sweepable.model import Failure, Status
 from sweepable.notices import logger, warn, warn_once
 from sweepable.outputs import short
+from sweepable.outside import is_sound
 from sweepable.query import Query, Selection, Source
 from sweepable.runs import failure_of, new_call, note, stale_count, stale_words
 from sweepable.spaces import Parameter, Space, is_float, space_of, takes_sequence
 from sweepable.store.location import current_store
+from sweepable.store.reading import Standing
 from sweepable.store.store import Store
 
 if TYPE_CHECKING:
@@ -60,7 +62,7 @@ class Sweep(Query):
     def missing(self) -> list[dict[str, object]]:
         """The points with neither a result nor a failure, as parameters."""
         found = self._source.store.statuses(self._keys)
-        settled = {key for key, (_, status) in found.items() if status in (*_KEPT, *_FAILED)}
+        settled = {key for key, standing in found.items() if standing.status in (*_KEPT, *_FAILED)}
         return [point for point, key in zip(self.space, self._keys, strict=True) if key not in settled]
 
     def all(self) -> Query:
@@ -173,7 +175,9 @@ class _Work:
             by_store.setdefault(id(store), (store, []))[1].append(key)
         found: dict[str, Status] = {}
         for store, keys in by_store.values():
-            found.update((key, status) for key, (_, status) in store.statuses(keys).items())
+            found.update(
+                (key, known.status) for key, known in store.statuses(keys).items() if _is_current(store, known)
+            )
         return found
 
     def _stored_under_other_declarations(self) -> set[str]:
@@ -310,7 +314,7 @@ class _Work:
         known = call.store().statuses([call.key]).get(call.key)
         if known is None:
             self._keep(call, "failed", failure)
-        elif known[1] == "done":  # the value is stored, though it is not what is declared
+        elif known.status == "done":  # the value is stored, though it is not what is declared
             warn_once((OutputMismatch, call.callee.name), failure.message, SweepableWarning)
 
     @staticmethod
@@ -341,6 +345,11 @@ class _Work:
     def _show(self, bar: Any) -> None:
         tally = self.tally
         bar.set_postfix(hits=tally["hit"], runs=tally["run"], failed=tally["failed"] + tally["blocked"], refresh=False)
+
+
+def _is_current(store: Store, known: Standing) -> bool:
+    """Whether a call that is done may be served: code that ran for it beside its version's may have changed since."""
+    return known.status != "done" or is_sound(store, known)
 
 
 def _failure(detail: object) -> Failure:

@@ -141,6 +141,10 @@ class CodeIdentity:
         what = _difference(before, after) or broken
         return f"{self.name} depends on {what}, which changed while it ran"
 
+    def values(self) -> tuple[object, ...]:
+        """What the version was made of: code, functions and values, as the last walk met them."""
+        return tuple(self._known[0].objects()) if self._known is not None else ()
+
     def unfilled(self) -> bytes | None:
         """The digest with all cached properties empty; None where none are reached."""
         return Walk(self.function, self.options, Mode(unfilled=True), bound=True).root.digest if self.fills else None
@@ -168,8 +172,8 @@ class CodeIdentity:
         return None
 
     def _examine(self, *, mirrored: bool = False) -> CodeVersion:
-        watch = Watch(self.function, _is_plain)
-        walk, mode = _walk(self.function, self.options, watch, bound=True)
+        watch = Watch(self.function, is_plain)
+        walk, mode = walk_through(self.function, self.options, watch, bound=True)
         self._refuse_dropped(walk)
         Counted(self.environment, walk.findings.packages).watch(walk.watch)
         Counted(self.options.packages, ()).watch(walk.watch)
@@ -222,17 +226,17 @@ class CodeIdentity:
                 )
 
 
-def _walk(root: object, options: Options, watch: Watch, *, bound: bool) -> tuple[Walk, Mode]:
+def walk_through(root: object, options: Options, watch: Watch, *, bound: bool) -> tuple[Walk, Mode]:
     """Walk by syntax trees; again, with docstrings, names and the like, if code that is reached may read them."""
     mode = Mode()
     walk = Walk(root, options, mode, watch, bound=bound)
     while (wanted := walk.findings.wanted(mode)) != mode:
         mode = wanted
-        walk = Walk(root, options, mode, Watch(root, _is_plain), bound=bound)
+        walk = Walk(root, options, mode, Watch(root, is_plain), bound=bound)
     return walk, mode
 
 
-def _is_plain(cls: type) -> bool:
+def is_plain(cls: type) -> bool:
     """Whether all that instances of a class hold are attributes."""
     return all(
         base in _BARE_BASES or (is_user_code(base) and _REDUCTIONS.isdisjoint(vars(base)) and _is_python(base))
@@ -394,7 +398,7 @@ def _describe_method(method: types.MethodType, path: str) -> bytes:
     """A bound method: its function, and its instance by content. It is made anew each time it is asked for."""
     owner = method.__self__
     if id(owner) in _owners.ids:  # its instance holds it: only a walk follows such a circle
-        return _walk(method, Options(), Watch(method, _is_plain), bound=False)[0].root.digest
+        return walk_through(method, Options(), Watch(method, is_plain), bound=False)[0].root.digest
     _owners.ids.add(id(owner))
     try:
         content = describe(owner, path) if isinstance(owner, type) else Encoder(describe).encode(owner, path)
@@ -404,7 +408,7 @@ def _describe_method(method: types.MethodType, path: str) -> bytes:
 
 
 def _describe_anew(value: object, path: str) -> bytes:
-    walk, _ = _walk(value, Options(), Watch(value, _is_plain), bound=False)
+    walk, _ = walk_through(value, Options(), Watch(value, is_plain), bound=False)
     dropped = _held_and_dropped(walk)
     if dropped is not None:
         raise UndigestibleError(f"{path}: {dropped.names[0]}", type(dropped.value).__qualname__, dropped.summary)

@@ -55,6 +55,10 @@ class Guard:
         self.holds = _generated([expression for expression, _ in self._checks], self._names)
         return self.holds(root)
 
+    def objects(self) -> list[object]:
+        """What it compares with: the code, functions and values that the version was made of."""
+        return list(self._names.values())
+
     def broken(self, root: object) -> str | None:
         """What has changed, in words; None while nothing has."""
         for expression, what in self._checks:

@@ -11,7 +11,7 @@ import os
 import re
 import threading
 import tokenize
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from types import CodeType
 from typing import NamedTuple, TypeVar
 
@@ -324,9 +324,16 @@ def _travels(code: CodeType, namespace: Mapping[str, object]) -> bool:
     return namespace.get("__name__") in _MAINS or "<" in code.co_qualname
 
 
-def travelling() -> dict[str, tuple[str, ...]]:
-    """The texts, by file, of functions that other processes are sent by value; they may not find them themselves."""
-    return {name: tuple(state.text for state in _texts.get(name, ())) for name in sorted(_travelling)}
+def travelling(files: Collection[str] | None = None) -> dict[str, tuple[str, ...]]:
+    """The texts, by file, of functions that other processes are sent by value; they may not find them themselves.
+
+    Parameters
+    ----------
+    files : collection of str, optional
+        No others than these.
+    """
+    names = sorted(_travelling if files is None else _travelling.intersection(files))
+    return {name: tuple(state.text for state in _texts.get(name, ())) for name in names}
 
 
 def take_in(texts: Mapping[str, tuple[str, ...]]) -> None:

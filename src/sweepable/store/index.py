@@ -25,7 +25,7 @@ from sweepable.model import (
     StoredCall,
     UpstreamCall,
 )
-from sweepable.store import contents, function_tables, schema
+from sweepable.store import audits, contents, function_tables, schema
 from sweepable.store.cells import Cell
 from sweepable.store.files import Stamp
 from sweepable.store.function_tables import Column
@@ -163,7 +163,7 @@ def put(
         new.key,
         function,
         interned.once(("version", *at), version_id, c, function, new.version),
-        _ancestry_id(c, [id for id, _, _ in upstream.values()], interned),
+        _ancestry_id(c, [row[0] for row in upstream.values()], interned),
         new.status,
         interned.once(layout, _layout_id, c, layout) if layout else 0,
         prepared.arguments,
@@ -171,7 +171,9 @@ def put(
         prepared.error,
     )
     was_known = call_id is not None
-    environment = interned.once(("environment", new.environment.text), _environment_id, c, new.environment)
+    audits.add(c, values[2], new.audit or audits.carried(new.environment))
+    facts = audits.with_inherited(c, new.environment, [row[3] for row in upstream.values()], interned)
+    environment = interned.once(("environment", facts.text), _environment_id, c, facts)
     content = _content(c, new, layout, prepared, upstream)
     further = (new.started, new.seconds, environment, *content, new.taken_from, new.migration)
     call_id = _write_call(c, call_id, found, (*values, *further, check_digest(*values)))
@@ -322,7 +324,7 @@ def versions_in(text: str) -> tuple[int, ...]:
     return tuple(int(part) for part in text.split(",") if part)
 
 
-_Upstream = dict[str, tuple[int, int, str]]
+_Upstream = dict[str, tuple[int, int, str, int]]
 
 
 def _layout_id(c: sqlite3.Connection, layout: Layout) -> int:
@@ -351,7 +353,7 @@ def _intern(c: sqlite3.Connection, table: str, text: str, column: str = "text") 
 def _upstream_rows(c: sqlite3.Connection, upstream: tuple[UpstreamCall, ...]) -> _Upstream:
     """Id, function and key of each upstream call that is in this store; one in another store has no row here."""
     rows = (
-        c.execute("SELECT id, function, key FROM _calls WHERE key = ?", (key,)).fetchone()
+        c.execute("SELECT id, function, key, environment FROM _calls WHERE key = ?", (key,)).fetchone()
         for key in dict.fromkeys(call.key for call in upstream)
     )
     return {row[2]: row for row in rows if row is not None}
@@ -362,7 +364,7 @@ def _write_lineage(
 ) -> None:
     for key, role, name in upstream:
         if key in rows:
-            found, upstream_function, _ = rows[key]
+            found, upstream_function, *_ = rows[key]
             c.execute("INSERT OR IGNORE INTO _lineage VALUES (?, ?, ?, ?)", (call_id, found, role, name))
             c.execute("INSERT OR IGNORE INTO _routes VALUES (?, ?, ?, ?)", (function, role, name, upstream_function))
 

@@ -6,7 +6,7 @@ import json
 import sqlite3
 import warnings
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from sweepable.errors import DamagedData, DamagedError, StoreError, TrustError
 from sweepable.model import Argument, Content, Failure, Layout, Status, StoredCall
@@ -16,8 +16,20 @@ from sweepable.store.catalogue import Catalogue
 from sweepable.store.codecs import EXTENSIONS, External, OutputFacts
 from sweepable.store.connections import Connections
 from sweepable.store.files import Stamp
+from sweepable.store.soundness import Soundness
 
 _KEYS_AT_ONCE = 10_000
+
+
+class Standing(NamedTuple):
+    """How one of many calls is stored; its row is not checked."""
+
+    key: str
+    id: int
+    status: Status
+    version: int
+    ancestry: int
+    environment: int
 
 
 class Reading(Catalogue):
@@ -40,12 +52,16 @@ class Reading(Catalogue):
         self._blobs = Blobs(path)
         self._unusable: set[str] = set()
         self._read = results.loader(self._load)
+        self.soundness = Soundness(self, self._connections)
+        #: Pairs of version and ancestry whose hits need no further look.
+        self.sound = self.soundness.pairs
         self._forget()
 
     def _forget(self) -> None:
         self._layouts: dict[int, Layout] = {0: Layout("value", ())}
         self._stamps: dict[tuple[str, str], Stamp] = {}
         self._ours: bool | None = None
+        self.soundness.forget()
 
     @property
     def read_only(self) -> bool:
@@ -121,13 +137,16 @@ class Reading(Catalogue):
             return None
         return results.output_digest(call.result, self.layout(call.layout), name)
 
-    def statuses(self, keys: Sequence[str]) -> dict[str, tuple[int, Status]]:
-        """Id and status of those of many keys that are stored; their rows are not checked."""
-        query = "SELECT c.key, c.id, c.status FROM json_each(?) AS k JOIN _calls AS c ON c.key = k.value"
-        found: dict[str, tuple[int, Status]] = {}
+    def statuses(self, keys: Sequence[str]) -> dict[str, Standing]:
+        """How those of many keys that are stored are; their rows are not checked."""
+        query = (
+            "SELECT c.key, c.id, c.status, c.version, c.ancestry, c.environment "
+            "FROM json_each(?) AS k JOIN _calls AS c ON c.key = k.value"
+        )
+        found: dict[str, Standing] = {}
         for start in range(0, len(keys), _KEYS_AT_ONCE):
             text = json.dumps(list(keys[start : start + _KEYS_AT_ONCE]))
-            found |= {key: (id, status) for key, id, status in self._rows(query, text)}
+            found |= {row[0]: Standing(*row) for row in self._rows(query, text)}
         return found
 
     def layout(self, id: int) -> Layout:

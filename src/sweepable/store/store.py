@@ -12,7 +12,7 @@ from contextlib import AbstractContextManager
 
 from sweepable.model import NewCall, Outputs, StoredCall
 from sweepable.notices import logger
-from sweepable.store import contents, files, index, migrations, preparing, results, taking
+from sweepable.store import audits, contents, files, index, migrations, preparing, results, taking
 from sweepable.store.catalogue import Route, StoredFunction, StoredVersion
 from sweepable.store.codecs import EXTENSIONS, CannotEncode, OutputFacts, Summary
 from sweepable.store.locks import KeyLocks
@@ -109,6 +109,10 @@ class Store(Reading):
             for blob in {(blob.digest, blob.extension): blob for blob in pending}.values()
         ]
 
+    def supersede(self, key: str) -> None:
+        """Let the next call of this key that is done replace the one that is stored."""
+        self._unusable.add(key)
+
     def take_over(self, new: NewCall, origin: StoredCall) -> StoredCall | None:
         """Store a call with the result of another one of the same content; None where that is not to be had.
 
@@ -186,6 +190,12 @@ class Store(Reading):
         prepared = index.Prepared(call.arguments, result, None, *preparing.output_cells(outputs), blobs)
         with self._published(pending, prepared), self._connections.writing() as c:
             return index.relayout(c, call, outputs.layout, prepared) or call
+
+    def write_audit(self, version: int, text: str) -> None:
+        """Add what an audit found to what is known of a version."""
+        with self._connections.writing() as c:
+            audits.add(c, version, text)
+        self.soundness.forget()
 
     def set_label(self, version: int, label: str | None) -> int | None:
         """Call a version of a function something (None: nothing any more), unless another one is called so.

@@ -64,12 +64,14 @@ def take_over(
         return None
     nested = tuple(UpstreamCall(key, role, name) for _, key, role, name in edges if role == "nested")
     (text,) = c.execute("SELECT text FROM _environments WHERE id = ?", (origin.environment,)).fetchone() or ("{}",)
+    (audit,) = c.execute("SELECT audit FROM _versions WHERE id = ?", (origin.version,)).fetchone() or (None,)
     new = new._replace(
         started=origin.started,
         seconds=origin.seconds,
         environment=Environment(text),
         upstream=tuple(dict.fromkeys((*new.upstream, *nested))),
         taken_from=origin.id,
+        audit=audit or "",  # of the same code, under another name perhaps
     )
     return put(c, new, prepared, interned)
 

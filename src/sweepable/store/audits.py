@@ -1,0 +1,59 @@
+"""What audits found, written: with the versions, and with the calls for which functions of no version ran."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable
+
+from sweepable.findings import OUTSIDE, Found, Outside, merged, outside_of, with_outside
+from sweepable.model import Environment
+from sweepable.store.interned import Interned
+
+
+def add(c: sqlite3.Connection, version: int, text: str) -> None:
+    """Add what an audit found to what is known of a version; nothing, where none took place."""
+    if not text:
+        return
+    (before,) = c.execute("SELECT audit FROM _versions WHERE id = ?", (version,)).fetchone()
+    # SQLite takes no lone surrogates, which a path may contain.
+    after = merged(before, text).encode("utf-8", "backslashreplace").decode()
+    if after != before:
+        c.execute("UPDATE _versions SET audit = ? WHERE id = ?", (after, version))
+
+
+def carried(environment: Environment) -> str:
+    """What is to be kept with the version of a call that was not audited itself, but brings functions along."""
+    found = outside_of(environment.text)
+    places = ((*label.partition(":")[::2], digest) for label, digest in found.items())
+    functions = (
+        Outside(module, "" if name.startswith("?") else name, name.lstrip("?") if name.startswith("?") else "", digest)
+        for module, name, digest in places
+    )
+    return Found(functions=tuple(functions)).text() if found else ""
+
+
+def with_inherited(c: sqlite3.Connection, own: Environment, upstream: Iterable[int], interned: Interned) -> Environment:
+    """The environment of a call: what ran for its upstream calls, and is in no version, ran for it as well.
+
+    Parameters
+    ----------
+    own : Environment
+        Its own environment.
+    upstream : iterable of int
+        The environments of its upstream calls.
+    """
+    texts = [text for id in dict.fromkeys(upstream) if (text := interned.once(("outside", id), _outside, c, id))]
+    if not texts:
+        return own
+    found: dict[str, str] = {}
+    for text in (own.text, *texts):
+        for label, digest in outside_of(text).items():
+            # What came of two states at once is not what one would get of either.
+            found[label] = digest if found.get(label, digest) == digest else "several"
+    return with_outside(own, found)
+
+
+def _outside(c: sqlite3.Connection, environment: int) -> str:
+    """The text of an environment that tells of such functions; empty for others."""
+    row = c.execute("SELECT text FROM _environments WHERE id = ?", (environment,)).fetchone()
+    return str(row[0]) if row is not None and OUTSIDE in row[0] else ""
