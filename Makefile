@@ -13,7 +13,7 @@ demo: $(VENV)/stamp-examples
 	@$(BIN)/python examples/control/run.py
 
 test: $(VENV)/stamp-test
-	$(BIN)/python -m pytest -q
+	$(BIN)/python -m pytest -q -n 2 --dist loadfile
 
 # Digests must not depend on the Python: every one that is found gets an environment and makes them again.
 golden: $(VENV)/stamp-test

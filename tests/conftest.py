@@ -58,3 +58,10 @@ def run_script(tmp_path: Path, store_path: Path) -> RunScript:
         return done
 
     return run
+
+
+def pytest_make_parametrize_id(config: pytest.Config, val: object, argname: str) -> str | None:
+    """Tests of one process have the names that they have in another, whatever the addresses and the order of sets."""
+    if isinstance(val, str | bytes | int | float | bool | None) or callable(val):
+        return None
+    return type(val).__qualname__

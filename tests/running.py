@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import textwrap
@@ -50,3 +51,8 @@ def write_files(folder: Path, files: Mapping[str, str]) -> None:
         path = folder / relative
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(textwrap.dedent(text), encoding="utf-8")
+
+
+def shown(value: object) -> str:
+    """How a value is written in the name of a test: without its address, which differs in each process."""
+    return re.sub(r" at 0x\w+", "", repr(value))

@@ -536,7 +536,7 @@ LAB = """
 
     @sweepable.cache
     def f(x):
-        return importlib.import_module(".".join(["plug"])).pick(x)
+        return importlib.import_module("gulp"[::-1]).pick(x)
 
     @sweepable.cache
     def g(r=f.partial(x=1)):
@@ -738,7 +738,7 @@ def test_two_functions_of_equal_text_are_two(run_lab: RunLab) -> None:
 
         @sweepable.cache
         def f(x):
-            return pick(x) + importlib.import_module(".".join(["plug"])).pick(x)
+            return pick(x) + importlib.import_module("gulp"[::-1]).pick(x)
     """
     plug = """
         def pick(x):

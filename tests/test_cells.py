@@ -18,6 +18,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from running import shown
 from sweepable.store.cells import Cell, from_cell, is_scalar, to_cell
 from sweepable.store.codecs import Summary
 
@@ -68,7 +69,7 @@ def found(stored: object, asked: object, digests: tuple[str, str] = ("", "")) ->
         (1 + 2j, np.complex64(1 + 2j)),
         ("x" * 5000, "x" * 5000),
     ],
-    ids=repr,
+    ids=shown,
 )
 def test_equal_values_are_found(stored: object, asked: object) -> None:
     """Look-ups compare by value: 2 finds 2.0 and np.float64(2), and a moment is found in any time zone."""
@@ -99,7 +100,7 @@ def test_equal_values_are_found(stored: object, asked: object) -> None:
         (b"x" * 5000, b"x" * 4999 + b"y"),
         (np.longdouble("0.1"), 0.1),
     ],
-    ids=repr,
+    ids=shown,
 )
 def test_different_values_are_not_found(stored: object, asked: object) -> None:
     """True is not 1, "1" is not 1, and integers are compared to the last digit."""
@@ -125,7 +126,7 @@ def test_what_has_no_short_form_is_equal_by_digest() -> None:
         Decimal("1.5"), Decimal("-0.001"), Decimal("Infinity"), Fraction(1, 3), Path("a/b c"), UUID(int=5),
         np.datetime64("2026-01-01T00:00:00.000000001"), np.timedelta64(1, "ns"),
     ],
-    ids=repr,
+    ids=shown,
 )  # fmt: skip
 def test_scalars_come_back_from_their_cells(value: Any) -> None:
     """A table shows numbers as numbers, moments as moments, paths as paths."""

@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 
 import sweepable
-from running import RunScript
+from running import RunScript, shown
 from sweepable.changes import CodeDifference, place_of
 from sweepable.contrast import ParameterDifference
 from sweepable.explanation import UpstreamDifference
@@ -185,7 +185,7 @@ def test_a_function_that_moved_and_changed_is_another_one(run_script: RunScript)
         ({1, 2}, {1, 3}, "gain: {1, 3}, stored {1, 2}"),
         (2.0, np.zeros(3), "gain: ndarray float64 (3,), stored 2.0"),
     ],
-    ids=repr,
+    ids=shown,
 )
 def test_the_parameter_that_differs_is_named_and_by_how_much(stored: Any, asked: Any, expected: str) -> None:
     """Numbers by their difference, rounding pointed out; types; the part of a container that is another."""

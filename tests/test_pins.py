@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import sweepable
-from running import RunScript
+from running import RunScript, shown
 from sweepable.identity import installed
 
 pytestmark = [
@@ -163,7 +163,7 @@ def test_what_a_callable_holds_counts_though_it_is_pinned(holder: Any) -> None:
     assert [caller(5.0) for caller in callers] == [10.0, 15.0]
 
 
-@pytest.mark.parametrize("held", [{"a": 1}, [1, 2], np.zeros(3), 1.0, None, (1, "x")], ids=repr)
+@pytest.mark.parametrize("held", [{"a": 1}, [1, 2], np.zeros(3), 1.0, None, (1, "x")], ids=shown)
 def test_an_equal_value_is_the_same_version(held: Any) -> None:
     """What a pinned function holds counts by content: a hit in the next process."""
     import copy

@@ -17,7 +17,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from running import RunScript
+from running import RunScript, shown
 from sweepable.errors import SpaceError
 from sweepable.spaces import (
     Parameter,
@@ -65,7 +65,7 @@ def test_lists_ranges_and_one_dimensional_arrays_are_axes(value: object) -> None
 
 
 @pytest.mark.parametrize(
-    "value", [(1, 2), "ab", b"ab", {1, 2}, {"x": 1}, 5.0, None, fixed([1, 2]), pd.DataFrame({"a": [1, 2]})], ids=repr
+    "value", [(1, 2), "ab", b"ab", {1, 2}, {"x": 1}, 5.0, None, fixed([1, 2]), pd.DataFrame({"a": [1, 2]})], ids=shown
 )
 def test_anything_else_is_a_constant(value: object) -> None:
     """A tuple, a string, a set, a dict or a frame is one value, in every point the same."""
@@ -101,7 +101,9 @@ def test_what_can_be_read_once_is_refused(value: object) -> None:
             make()
 
 
-@pytest.mark.parametrize("value", ["abc", b"a", {1, 2}, {"a": 1}, pd.DataFrame({"a": [1]}), 5, np.array(3.0)], ids=repr)
+@pytest.mark.parametrize(
+    "value", ["abc", b"a", {1, 2}, {"a": 1}, pd.DataFrame({"a": [1]}), 5, np.array(3.0)], ids=shown
+)
 def test_axis_refuses_what_has_no_order_or_no_values(value: Any) -> None:
     """axis("abc") is not three letters, and a set has no order that lasts."""
     with pytest.raises(SpaceError, match=r"Pass a list"):
@@ -147,7 +149,7 @@ def test_an_empty_axis_makes_an_empty_space() -> None:
         (np.datetime64("2020-01-02T03:04:05.123456"), datetime.datetime),
         (np.timedelta64(3, "s"), datetime.timedelta),
     ],
-    ids=repr,
+    ids=shown,
 )
 def test_numpy_scalars_become_python_ones(value: Any, kind: type) -> None:
     """As an axis, a constant, or in a row, a NumPy scalar is found again as the Python value it equals."""
@@ -164,7 +166,7 @@ def test_numpy_scalars_become_python_ones(value: Any, kind: type) -> None:
 
 
 @pytest.mark.parametrize(
-    "value", [np.datetime64("2020-01-02", "ns"), np.datetime64("NaT", "s"), np.timedelta64("NaT", "s")], ids=repr
+    "value", [np.datetime64("2020-01-02", "ns"), np.datetime64("NaT", "s"), np.timedelta64("NaT", "s")], ids=shown
 )
 def test_dates_that_python_cannot_hold_stay(value: Any) -> None:
     """Nanoseconds do not become a count, and "not a time" does not become None."""
@@ -280,7 +282,7 @@ Weights = NewType("Weights", list[float])
 
 
 @pytest.mark.parametrize(
-    "default", [[1], (1, 2), np.zeros(2), np.array(1.0), range(3), deque(), pd.Series([1]), pd.RangeIndex(2)], ids=repr
+    "default", [[1], (1, 2), np.zeros(2), np.array(1.0), range(3), deque(), pd.Series([1]), pd.RangeIndex(2)], ids=shown
 )
 def test_defaults_that_are_sequences(default: object) -> None:
     """A parameter whose default is a sequence takes sequences."""
@@ -296,7 +298,7 @@ def test_defaults_that_are_sequences(default: object) -> None:
         Annotated[list[int], "sorted"], "Annotated[list[int], 'sorted']", pd.Series, pd.DatetimeIndex, "pd.Series",
         Weights, typing.ForwardRef("list[int]"),
     ],
-    ids=repr,
+    ids=shown,
 )  # fmt: skip
 def test_annotations_of_sequences(annotation: object) -> None:
     """A parameter annotated as a sequence or an array takes sequences, whether or not annotations are strings."""
@@ -310,7 +312,7 @@ def test_annotations_of_sequences(annotation: object) -> None:
         (None, pd.DataFrame), (Config(), Config), (None, Any), (None, "not an ( annotation"), (None, "Literal['list']"),
         (None, [1, 2]), (None, Grams), (None, "Optional[float]"), (len, typing.Callable[[list], int]), (None, 5),
     ],
-    ids=repr,
+    ids=shown,
 )  # fmt: skip
 def test_other_parameters_take_no_sequence(default: object, annotation: object) -> None:
     """A string, a mapping, a frame or a named tuple is no sequence of values."""
@@ -325,7 +327,7 @@ def test_other_parameters_take_no_sequence(default: object, annotation: object) 
         (None, Annotated[float, "m"], True), (1, None, False), (True, "bool", False), (1, "int | float", False),
         (1, None | int, False), (None, "list[float]", False), (None, None, False), (None, "None", False),
     ],
-    ids=repr,
+    ids=shown,
 )  # fmt: skip
 def test_parameters_that_are_floats(default: object, annotation: object, expected: bool) -> None:
     """A float default or annotation means floats; where ints are allowed too, they stay ints."""

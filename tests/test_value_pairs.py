@@ -321,7 +321,7 @@ _LOST = {"sentinels", "sentinels of classes", "str_ NUL", "bytes_ NUL", "hard ma
 _LOST |= {"lambda", "memoryview formats", "Struct", "calendar"}
 
 
-@pytest.mark.parametrize("name", DIFFERENT.keys() - _LOST)
+@pytest.mark.parametrize("name", sorted(DIFFERENT.keys() - _LOST))
 def test_copies_and_pickles_are_the_same(name: str) -> None:
     """What was pickled, or copied deeply, has the digest that it had."""
     for make in DIFFERENT[name]:
@@ -505,7 +505,7 @@ def test_deep_arguments_do_not_crash_the_process(run_script: RunScript, limit: i
     environment = {"PYTHONPATH": f"{script_environment('')['PYTHONPATH']}:{Path(__file__).parent}"}
     done = run_script(DEEP, arguments=(str(limit),), env=environment, hashseed=1)
     assert done.stdout.split("\n") == [*NESTED, *NESTED, "1", ""]
-    assert "GLOBAL (tuple) does not count" in done.stderr
+    assert "does not count" not in done.stderr  # a global that is too deep as a whole counts part by part
 
 
 # Any values.

@@ -43,6 +43,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from running import shown
 from sweepable.errors import UndigestibleError
 from sweepable.identity.values import Encoder, digest, encode, encode_scalar, is_frozen
 
@@ -435,7 +436,7 @@ _NOT_PICKLED = {
 }
 
 
-@pytest.mark.parametrize("name", DIFFERENT.keys() - _NOT_PICKLED)
+@pytest.mark.parametrize("name", sorted(DIFFERENT.keys() - _NOT_PICKLED))
 def test_a_pickled_value_counts_as_the_same(name: str) -> None:
     """What comes back from another process has the digest that it had there."""
     value = DIFFERENT[name]()
@@ -1013,7 +1014,7 @@ def test_cached_hashes_of_attrs_do_not_count() -> None:
     + [Plain, dt.datetime(2020, 1, 1, tzinfo=dt.UTC), Decimal(1), Fraction(1), uuid.UUID(int=1), re.compile("a")]
     + [np.float64(1), np.str_("a"), np.datetime64(1, "D"), Point(1, 2), slice(1, 2), pathlib.PurePosixPath("a")]
     + [Call("a" * 64), zoneinfo.ZoneInfo("UTC"), Mode.A | Mode.B, len, int],
-    ids=repr,
+    ids=shown,
 )
 def test_frozen_values_are_known(value: Any) -> None:
     """Values that nothing can change are known as such."""
