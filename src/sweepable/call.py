@@ -77,7 +77,8 @@ class Call:
         self.inputs: tuple[Input, ...] = ()
         self.held: tuple[tuple[UpstreamCall, object], ...] = ()
         self.dependencies: tuple[tuple[str, Call], ...] = ()
-        encoded = [encode_scalar(bound[index]) for index, _ in callee.counted]
+        given = bound if callee.counts_all else [bound[index] for index, _ in callee.counted]
+        encoded = list(map(encode_scalar, given))
         self.encoded: list[bytes] = self._completed(encoded) if None in encoded else encoded  # type: ignore[assignment]
         if callee.dependencies:
             self.dependencies = tuple(self._announced())

@@ -111,6 +111,7 @@ class Callee:
         ignored = _known(self, "ignore", self.options.ignore)
         #: Places (in what the binder returns) and names of the parameters that are part of the key.
         self.counted = [(i, name) for i, name in enumerate(self.parameters) if name not in ignored]
+        self.counts_all = len(self.counted) == len(self.parameters)
         self.keys = KeyMaker(self.name, [name for _, name in self.counted])
         self.said = _said(self, self.code)
 

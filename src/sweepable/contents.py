@@ -30,13 +30,13 @@ def content_keys(call: Call, store: Store) -> ContentKeys | None:
         plain = content_digest("arguments", *_parts(call, store, _plain(known)))
     except (KeyError, UndigestibleError):
         return None
-    named = _named_arguments(call, store, known) if upstream else plain
     own = [call.version.digest.encode(), *_distinguished(call)]
-    return ContentKeys(
-        content_digest("call by content", plain.encode(), *own),
-        None if named is None else content_digest("call by content and names", named.encode(), *own),
-        Content(plain, named),
-    )
+    key = content_digest("call by content", plain.encode(), *own)
+    if not upstream:
+        return ContentKeys(key, None, Content(plain, plain))
+    named = _named_arguments(call, store, known)
+    named_key = None if named is None else content_digest("call by content and names", named.encode(), *own)
+    return ContentKeys(key, named_key, Content(plain, named))
 
 
 def _distinguished(call: Call) -> Iterator[bytes]:

@@ -186,9 +186,8 @@ def _settled(name: str, value: Any) -> Any:
     if name in ("ignore", "ignore_globals", "packages", "track"):
         return (value,) if isinstance(value, (str, ModuleType)) else tuple(value)
     if name == "store":
-        from pathlib import Path
-
-        return value.path if isinstance(value, Store) else Path(value).absolute()
+        # As text: it is looked up at every hit.
+        return str(value.path) if isinstance(value, Store) else os.path.abspath(os.fspath(value))
     return value
 
 

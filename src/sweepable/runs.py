@@ -261,7 +261,8 @@ class Run:
         """The key under which later calls may take it over; None if it read what is not content."""
         if "info" in self.frame.read:
             return None
-        return keys.named if "names" in self.frame.read else keys.plain
+        by_name = "names" in self.frame.read and bool(self.call.inputs or self.call.held or self.call.dependencies)
+        return keys.named if by_name else keys.plain
 
     def taking(self, content_key: str) -> NewCall:
         """The call as the store is told of it where it takes over the result of another one."""

@@ -39,11 +39,13 @@ class KeyMaker:
         The parameters that count, in the order in which their encodings are given.
     """
 
-    __slots__ = ("_labels", "_name", "_prefix")
+    __slots__ = ("_heads", "_name", "_prefix")
 
     def __init__(self, name: str, parameters: Sequence[str]) -> None:
         self._name = framed(_FORMAT) + framed(name.encode())
-        self._labels = [framed(parameter.encode()) for parameter in parameters]
+        labels = [framed(parameter.encode()) for parameter in parameters]
+        # What comes before a part, by the part's length: parts are short, and this is on the way of every hit.
+        self._heads = [[label + size for size in _SIZES[: SHORT + 1]] for label in labels]
         # Version and prefix change together, in one assignment: threads may make keys at the same time.
         self._prefix = ("", b"")
 
@@ -65,9 +67,8 @@ class KeyMaker:
             self._prefix = (version, prefix)
         whole = [prefix]
         add = whole.append
-        for label, part in zip(self._labels, parts, strict=True):
-            add(label)
-            add(_SIZES[len(part)])
+        for heads, part in zip(self._heads, parts, strict=True):
+            add(heads[len(part)])
             add(part)
         for name, key in further:
             whole += (framed(b"depends_on"), framed(name.encode()), framed(key.encode()))
@@ -84,7 +85,9 @@ def content_digest(kind: str, *parts: bytes) -> str:
     *parts : bytes
         What it consists of.
     """
-    return blake3(b"".join(map(framed, (b"sweepable content 1", kind.encode(), *parts)))).hexdigest()
+    whole = blake3(b"".join(map(framed, (b"sweepable content 1", kind.encode(), *parts))))
+    # Half of a key's length: every call has three of them in its row.
+    return whole.hexdigest(length=16)
 
 
 def pinned_version(label: str, home: str, closure: bytes, packages: Sequence[str] = ()) -> str:

@@ -146,7 +146,10 @@ class Connections:
 
     def one(self, query: str, parameters: tuple[object, ...]) -> Any:
         """The first row of a query; None for none."""
-        handle = self.handle()
+        try:
+            handle: Handle = self._local.handle
+        except AttributeError:
+            handle = self.handle()
         with handle.gate:
             return handle.connection.execute(query, parameters).fetchone()
 

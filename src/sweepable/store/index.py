@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple, cast
 
 from blake3 import blake3
@@ -89,22 +89,15 @@ def check_digest(
 
 def verified(row: Sequence[object], key: str | None = None) -> StoredCall | None:
     """The call of a row of `BY_KEY`; None where it is not what was written."""
-    call = StoredCall(*row[:13])  # type: ignore[arg-type]
+    # Taken apart once: this is on the way of every hit.
+    _, found, function, version, ancestry, status, _, _, layout, arguments, result, error, _, check = row
     try:
-        digest = check_digest(
-            key or call.key,
-            call.function,
-            call.version,
-            call.ancestry,
-            call.status,
-            call.layout,
-            call.arguments,
-            call.result,
-            call.error,
-        )
+        served: Any = (key or found, function, version, ancestry, status, layout, arguments, result, error)
+        if check_digest(*served) != check:
+            return None
     except (TypeError, ValueError):  # a flipped bit can change a type as well
         return None
-    return call if digest == row[13] else None
+    return StoredCall._make(row[:13])
 
 
 def find(c: sqlite3.Connection, key: str | int) -> tuple[int | None, StoredCall | None]:
@@ -131,7 +124,12 @@ _RANK = {"done": 3, "tainted": 2}
 
 
 def put(
-    c: sqlite3.Connection, new: NewCall, prepared: Prepared, interned: Interned, *, replace: bool = False
+    c: sqlite3.Connection,
+    new: NewCall,
+    prepared: Prepared,
+    interned: Interned,
+    *,
+    replaces: Callable[[StoredCall], bool] = lambda stored: False,
 ) -> StoredCall:
     """Write a call with its table row, lineage and blobs; where a better one is stored, that is the answer.
 
@@ -145,11 +143,11 @@ def put(
         The same, encoded.
     interned : Interned
         Of this connection.
-    replace : bool, default False
-        Also replace a call that is done: its result can no longer be read.
+    replaces : callable, optional
+        Whether to replace a call that would stay: its result can no longer be read.
     """
     found, stored = find(c, new.key)
-    if stored is not None and not replace and stays(stored, new.status):
+    if stored is not None and stays(stored, new.status) and not replaces(stored):
         return stored
     if found is not None:
         function_tables.drop_row(c, found)
@@ -189,7 +187,8 @@ def put(
         ids = {key: row[0] for key, row in upstream.items()}
         cells = {at: ids.get(str(cell)) if at[0] == "upstream" else cell for at, cell in prepared.cells.items()}
         function_tables.write_row(c, table, call_id, known, cells | prepared.others)
-    return _stored(c, call_id)
+    head, tail = values[:5], values[5:]
+    return StoredCall(call_id, *head, new.started, new.seconds, *tail, environment)
 
 
 def _stored(c: sqlite3.Connection, call_id: int) -> StoredCall:

@@ -77,6 +77,9 @@ def current_store(given: object = None) -> Store:
         A function's own ``store=``, which comes first.
     """
     if given is not None:
+        known = _opened.get(given) if type(given) is str else None
+        if known is not None:
+            return known
         return given if isinstance(given, Store) else _named(os.fspath(given))  # type: ignore[call-overload]
     if _used:
         return _used[0]

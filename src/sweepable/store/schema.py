@@ -30,11 +30,11 @@ CREATE TABLE _ancestries (id INTEGER PRIMARY KEY, versions TEXT NOT NULL UNIQUE)
 CREATE TABLE _layouts (id INTEGER PRIMARY KEY, text TEXT NOT NULL UNIQUE, check_digest TEXT) STRICT;
 CREATE TABLE _environments (id INTEGER PRIMARY KEY, text TEXT NOT NULL UNIQUE) STRICT;
 CREATE TABLE _calls (
-    id INTEGER PRIMARY KEY AUTOINCREMENT, key TEXT NOT NULL UNIQUE, content_key TEXT, content TEXT,
-    content_named TEXT, taken_from INTEGER, migration INTEGER, function INTEGER NOT NULL,
+    id INTEGER PRIMARY KEY AUTOINCREMENT, key TEXT NOT NULL UNIQUE, function INTEGER NOT NULL,
     version INTEGER NOT NULL, ancestry INTEGER NOT NULL, status TEXT NOT NULL, started REAL NOT NULL,
     seconds REAL NOT NULL, layout INTEGER NOT NULL, arguments BLOB NOT NULL, result BLOB, error BLOB,
-    environment INTEGER NOT NULL, check_digest TEXT NOT NULL
+    environment INTEGER NOT NULL, check_digest TEXT NOT NULL, content_key TEXT, content TEXT, content_named TEXT,
+    taken_from INTEGER, migration INTEGER
 ) STRICT;
 CREATE INDEX _calls_by_content_key ON _calls (content_key) WHERE content_key IS NOT NULL;
 CREATE INDEX _calls_by_version ON _calls (function, version, status);

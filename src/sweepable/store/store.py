@@ -74,15 +74,14 @@ class Store(Reading):
         """
         if self._connections.was_replaced():
             self.close()
-        stored, replace = self.fetch(new.key), False
-        if stored is not None and index.stays(stored, new.status):
-            replace = new.status == "done" and not self._is_usable(stored)
-            if not replace:
-                return stored
         pending: list[preparing.Pending] = []
         prepared = preparing.prepare(new, pending)
+
+        def replaces(stored: StoredCall) -> bool:
+            return new.status == "done" and not self._is_usable(stored)
+
         with self._published(pending, prepared), self._connections.writing() as c:
-            call = index.put(c, new, prepared, self._connections.interned, replace=replace)
+            call = index.put(c, new, prepared, self._connections.interned, replaces=replaces)
         self._unusable.discard(new.key)
         return call
 
