@@ -324,3 +324,53 @@ def test_what_is_no_content_is_not_taken_over(run_script: RunScript, made: str, 
     first = run_script(IMPURE.format(made=made, used=used)).stdout
     second = run_script(IMPURE.format(made=f"(0, {made})[1]", used=used)).stdout
     assert first.count("'") == 4 and second.count("'") == 2 * int(after)
+
+
+FILES = """
+import sys
+from pathlib import Path
+import sweepable
+
+RAN = []
+HERE = Path(__file__).parent
+
+@sweepable.cache(ignore_globals=["RAN", "HERE"]{option})
+def prepare(n=1):
+    RAN.append("prepare")
+    {made}
+
+@sweepable.cache(ignore_globals=["RAN", "HERE"]{option})
+def use(prepared=prepare):
+    RAN.append("use")
+    {used}
+
+print(use(), RAN)
+"""
+WRITES = "(HERE / 'data.txt').write_text(str({factor} * n))\n    return {result}"
+READS = "return (HERE / 'data.txt').read_text()"
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize(
+    ("made", "used", "option"),
+    [
+        (WRITES.replace("{result}", "None"), READS, ""),
+        (WRITES.replace("{result}", "'data.txt'"), "return (HERE / prepared.value).read_text()", ""),
+        ("(HERE / 'data.txt').write_text(str({factor} * n))\n    return n", READS, ", audit=False"),
+        ("import subprocess; subprocess.run(['sh', '-c', f'echo {{n * {factor}}} > data.txt'])", READS, ""),
+    ],
+)
+def test_what_goes_by_way_of_files_is_not_taken_over(run_script: RunScript, made: str, used: str, option: str) -> None:
+    """An upstream that writes a file and returns the same as ever has changed what is below it all the same."""
+    for factor in (1, 2):
+        source = FILES.format(made=made.format(factor=factor), used=used, option=option)
+        assert run_script(source).stdout.split()[0] == str(factor), factor
+
+
+def test_a_function_that_is_not_watched_is_not_taken_over(run_script: RunScript) -> None:
+    """With ``audit=False`` nobody knows what it reads and writes, so a change above it runs it again."""
+    for option, runs in (("", "['make']"), (", audit=False", "['make', 'use']")):
+        source = IMPURE.replace('"RAN"]', f'"RAN"]{option}').replace("def use", f"def use{len(option)}")
+        first = source.replace("use()", f"use{len(option)}()").replace("{made}", "n").replace("{used}", "made.value")
+        second = first.replace("return n", "return n + 0" if option else "return 0 + n")
+        assert run_script(first).stdout and run_script(second).stdout.split(maxsplit=1)[1].strip() == runs

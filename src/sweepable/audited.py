@@ -178,6 +178,7 @@ def found_by(watch: Watch, call: Call, store: Store, value: object, changed: str
     moved = watch.moved()
     given = set(_paths((*call.bound, *_globals_of(call.callee)))) if watch.reads else set()
     returned = set(_paths((value,))) if watch.writes else set()
+    strange = [path for path in watch.reads if _is_the_users(path, store) and path not in given]
     functions = outsiders(watch.ran, watch.known, lambda: _reached_otherwise(call))
     return Found(
         reads=kept([path for path in watch.reads if _is_input(path, watch, store) and path not in given]),
@@ -189,6 +190,7 @@ def found_by(watch: Watch, call: Call, store: Store, value: object, changed: str
         changed=changed,
         functions=functions,
         saw_functions=watch.saw_functions,
+        alone=not (strange or watch.writes or watch.programs or watch.connections),
     )
 
 

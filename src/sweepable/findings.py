@@ -53,6 +53,9 @@ class Found(NamedTuple):
     functions: tuple[Outside, ...] = ()
     #: Whether it was seen at all which functions ran.
     saw_functions: bool = False
+    #: Whether it was seen to have to do with nothing but its arguments and its result: with no other files, programs or
+    #: machines, spoken of or not.
+    alone: bool = False
 
     @property
     def checked(self) -> tuple[Outside, ...]:
@@ -158,6 +161,7 @@ def merged(before: str | None, text: str) -> str:
         changed=first.changed or second.changed,
         functions=(*first.functions, *further),
         saw_functions=first.saw_functions or second.saw_functions,
+        alone=first.alone and second.alone,
     ).text()
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterable
 
-from sweepable.findings import OUTSIDE, Found, Outside, merged, outside_of, with_outside
+from sweepable.findings import OUTSIDE, Found, Outside, found_in, merged, outside_of, with_outside
 from sweepable.model import Environment
 from sweepable.store.interned import Interned
 
@@ -19,6 +19,23 @@ def add(c: sqlite3.Connection, version: int, text: str) -> None:
     after = merged(before, text).encode("utf-8", "backslashreplace").decode()
     if after != before:
         c.execute("UPDATE _versions SET audit = ? WHERE id = ?", (after, version))
+
+
+def is_pure(c: sqlite3.Connection, version: int, taken_from: int | None) -> bool:
+    """Whether a run of this version was watched, and had to do with nothing but its arguments and its result.
+
+    Parameters
+    ----------
+    version : int
+    taken_from : int, optional
+        The call whose result it is: then what is known of that one's version.
+    """
+    query = "SELECT v.audit FROM _versions AS v WHERE v.id = ?"
+    if taken_from is not None:
+        query = "SELECT v.audit FROM _calls AS c JOIN _versions AS v ON v.id = c.version WHERE c.id = ?"
+    row = c.execute(query, (version if taken_from is None else taken_from,)).fetchone()
+    found = found_in(row[0]) if row is not None else None
+    return found is not None and found.alone
 
 
 def carried(environment: Environment) -> str:

@@ -169,10 +169,15 @@ def put(
         prepared.error,
     )
     was_known = call_id is not None
-    audits.add(c, values[2], new.audit or audits.carried(new.environment))
+    told = new.audit or audits.carried(new.environment)
+    if told:
+        audits.add(c, values[2], told)
+        interned.drop(("pure", values[2]))
+    pure = ("pure", values[2]) if new.taken_from is None else ("pure from", new.taken_from)
     facts = audits.with_inherited(c, new.environment, [row[3] for row in upstream.values()], interned)
     environment = interned.once(("environment", facts.text), _environment_id, c, facts)
-    content = _content(c, new, layout, prepared, upstream)
+    is_pure = interned.once(pure, audits.is_pure, c, values[2], new.taken_from)
+    content = _content(c, new, layout, prepared, upstream) if is_pure else (None, None, None)
     further = (new.started, new.seconds, environment, *content, new.taken_from, new.migration)
     call_id = _write_call(c, call_id, found, (*values, *further, check_digest(*values)))
     if was_known:

@@ -28,6 +28,10 @@ class Interned:
         """After a transaction that came to nothing: the ids that it made do not exist."""
         self._found.clear()
 
+    def drop(self, key: Any) -> None:
+        """Forget one of them, which has changed."""
+        self._found.pop(key, None)
+
     def once(self, key: Any, find: Callable[..., Any], *parameters: Any) -> Any:
         """What `find` returns for these parameters, asked once."""
         found = self._found.get(key)
