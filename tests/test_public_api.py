@@ -14,9 +14,9 @@ from sweepable import errors
 
 def test_what_is_visible_is_what_is_public() -> None:
     """``from sweepable import *`` gives everything that a user needs, and ``dir`` shows modules beside it at most."""
-    visible = {name for name in vars(sweepable) if not name.startswith("_")}
-    modules = {name for name in visible if isinstance(vars(sweepable)[name], types.ModuleType)}
-    helpers = {"Any", "ModuleType", "annotations", "sys"}
+    visible = {name for name in dir(sweepable) if not name.startswith("_")}
+    modules = {name for name in visible if isinstance(getattr(sweepable, name), types.ModuleType)}
+    helpers = {"Any", "ModuleType", "TYPE_CHECKING", "annotations", "import_module", "sys"}
     assert visible - modules - helpers == set(sweepable.__all__)
     assert list(sweepable.__all__) == sorted(sweepable.__all__)
 

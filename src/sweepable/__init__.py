@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sys
+from importlib import import_module
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sweepable.errors import (
     AmbiguousName,
@@ -41,11 +42,13 @@ from sweepable.function import CachedFunction
 from sweepable.identity.registered import register_digest
 from sweepable.making import audit, cache, find, wrap
 from sweepable.outputs import Output
-from sweepable.query import Query
 from sweepable.record import Record
-from sweepable.spaces import Space, axis, fixed, grid, points, zipped
 from sweepable.store.location import use
-from sweepable.sweeps import Sweep
+
+if TYPE_CHECKING:
+    from sweepable.query import Query
+    from sweepable.spaces import Space, axis, fixed, grid, points, zipped
+    from sweepable.sweeps import Sweep
 
 __version__ = "0.1.0.dev0"
 
@@ -99,8 +102,26 @@ __all__ = [
 ]
 
 
+#: Where names are that are imported when first asked for: a program that only calls its functions has no use for them.
+_LATER = {
+    "Query": "sweepable.query",
+    "Sweep": "sweepable.sweeps",
+    **dict.fromkeys(("Space", "axis", "fixed", "grid", "points", "zipped"), "sweepable.spaces"),
+}
+
+
 class _CallableModule(ModuleType):
     """The module itself is a decorator: ``@sweepable(ref_t=np.array)``. Untyped; `cache` is the typed spelling."""
+
+    def __getattr__(self, name: str) -> Any:
+        if name not in _LATER:
+            raise AttributeError(f"module 'sweepable' has no attribute {name!r}")
+        found = getattr(import_module(_LATER[name]), name)
+        setattr(self, name, found)
+        return found
+
+    def __dir__(self) -> list[str]:
+        return sorted({*super().__dir__(), *_LATER})
 
     def __call__(self, *args: Any, **declared: Any) -> Any:
         return cache(*args, **declared)

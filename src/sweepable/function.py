@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import functools
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar
 
+from sweepable import record as records
 from sweepable.cacheable import shown_signature
 from sweepable.call import Call, SignatureChanged
 from sweepable.callee import Callee
@@ -15,14 +16,11 @@ from sweepable.errors import ArgumentError, NoCallFound, SpaceError
 from sweepable.managed import Managed
 from sweepable.methods import BoundMethod, mark_async
 from sweepable.model import CodeVersion
-from sweepable.query import Query, Source, query_at
 from sweepable.record import Record
 from sweepable.registry import WRAPPED, callee_by_name, found_in
 from sweepable.reloading import follow_autoreload
 from sweepable.serving import peek, record_of, value_of
-from sweepable.spaces import Space
 from sweepable.store.location import current_store
-from sweepable.sweeps import OnStale, Settings, Sweep, space_for, sweep
 from sweepable.upstream import Upstream
 
 if TYPE_CHECKING:
@@ -30,6 +28,10 @@ if TYPE_CHECKING:
 
     from sweepable.comparing import Comparison
     from sweepable.explanation import Explanation
+    from sweepable.query import Query
+    from sweepable.spaces import Space
+    from sweepable.store.store import Store
+    from sweepable.sweeps import OnStale, Settings, Sweep
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -246,6 +248,8 @@ class CachedFunction(Managed, Generic[P, R]):
         UnknownName
             There is no such version.
         """
+        from sweepable.query import Source, query_at
+
         source = Source(current_store(self.callee.options.store), self.callee.name, self.callee)
         return query_at(source, version)
 
@@ -325,6 +329,8 @@ class CachedFunction(Managed, Generic[P, R]):
         >>> runs.to_df()["area"].round(2).tolist()
         [3.14, 9.42, 6.28, 18.84]
         """
+        from sweepable.sweeps import Settings, space_for, sweep
+
         given = Settings(n_jobs, executor, progress, on_stale, retry_failed)
         self._refuse_options(space, given)
         self.callee.version()  # as in `_call`
@@ -332,7 +338,7 @@ class CachedFunction(Managed, Generic[P, R]):
 
     def _refuse_options(self, space: Space | None, given: Settings) -> None:
         """An option that is a parameter's name too might mean either, unless the space says which."""
-        for name, default in Settings._field_defaults.items():
+        for name, default in given._field_defaults.items():
             if name in self.callee.parameters and getattr(given, name) is not default:
                 if space is not None and name in space.names:
                     continue
@@ -396,3 +402,21 @@ def _by_name(front: CachedFunction[..., Any]) -> Any:
 
 def _callee_of(front: CachedFunction[..., Any]) -> Callee:
     return front.callee
+
+
+# Queries and sweeps are imported when the first is made: a program that only calls its functions has no use for them.
+
+
+def _query_of_keys(store: Store, keys: Sequence[str]) -> Query:
+    from sweepable.query import query_of_keys
+
+    return query_of_keys(store, keys)
+
+
+def _query_downstream(record: Record, function: object, lookups: Mapping[str, object]) -> Query:
+    from sweepable.query import query_downstream
+
+    return query_downstream(record, function, lookups)
+
+
+records.query_of_keys, records.query_downstream = _query_of_keys, _query_downstream

@@ -13,7 +13,6 @@ from sweepable.errors import DeclarationError, UnknownName
 from sweepable.function import CachedFunction
 from sweepable.names import did_you_mean
 from sweepable.outputs import Declaration, Output, as_output
-from sweepable.query import Query, query_of
 from sweepable.record import Record
 from sweepable.registry import WRAPPED
 from sweepable.store.location import current_store
@@ -22,6 +21,7 @@ from sweepable.upstream import is_cached
 
 if TYPE_CHECKING:
     from sweepable.comparing import Comparisons
+    from sweepable.query import Query
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -276,6 +276,8 @@ def find(function: CachedFunction[..., Any] | Record | str, /, **lookups: Any) -
     >>> [rec.value for rec in sweepable.find("half", x__gt=3)]
     [2.0]
     """
+    from sweepable.query import query_of
+
     if isinstance(function, Record):
         return query_of(current_store(), function.info.function).filter(**lookups)
     given = function.callee.options.store if is_cached(function) else None  # type: ignore[union-attr]
@@ -325,6 +327,7 @@ def audit(
     """
     from sweepable.comparing import compare_sample
     from sweepable.differences import Tolerance
+    from sweepable.query import Query
 
     if not isinstance(query, Query):
         raise TypeError(f"sweepable.audit needs a query, such as f.select() or f.filter(...), got {query!r:.60}")

@@ -6,7 +6,6 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from sweepable import record as records
 from sweepable.callee import Callee
 from sweepable.errors import AmbiguousName, NoCallFound, SeveralCallsFound, UnknownName
 from sweepable.lineage import calls_of, function_identifier
@@ -333,10 +332,6 @@ def _home(function: StoredFunction) -> str:
     return function.homes[0] if function.homes else ""
 
 
-def _below(upstream: Record, function: object, lookups: Mapping[str, object]) -> Query:
+def query_downstream(upstream: Record, function: object, lookups: Mapping[str, object]) -> Query:
     """The current calls of `function` that came from `upstream`, at any distance."""
     return query_of(store_of(upstream), function)._but(upstream=call_of(upstream).id).filter(**lookups)
-
-
-records.query_of_keys = query_of_keys
-records.query_downstream = _below

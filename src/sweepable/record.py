@@ -9,7 +9,6 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, cast
 
 from sweepable.errors import AmbiguousName, DamagedError, NoCallFound, SweepableError, TrustError, UnknownName
-from sweepable.info import Info
 from sweepable.lineage import CallNode, function_identifier
 from sweepable.model import Argument, Layout, StoredCall
 from sweepable.names import Kind, Place, ambiguous, did_you_mean, resolve, unknown, walk
@@ -18,11 +17,15 @@ from sweepable.store.location import current_store
 from sweepable.store.store import open_store
 
 if TYPE_CHECKING:
+    from sweepable.info import Info
     from sweepable.store.store import Store
 
 #: Where a run in progress notes what it reads of Records that is not their content, which decides whether its result
 #: holds where their code is another one: ``info``, or ``names`` of functions.
 READ: ContextVar[set[str] | None] = ContextVar("sweepable_read", default=None)
+
+#: Where a run in progress keeps what it asked the store for: its result depends on what is stored by then.
+ASKED: ContextVar[list[str] | None] = ContextVar("sweepable_asked", default=None)
 
 #: The statuses of calls whose outputs can be read again.
 _STORED = ("done", "tainted")
@@ -112,6 +115,8 @@ class Record:
     @property
     def info(self) -> Info:
         """Key, status, when and how long it ran, its version, error, and what it ran in; see `Info`."""
+        from sweepable.info import Info
+
         note_read("info")
         return Info(self._store, self._node.call)
 

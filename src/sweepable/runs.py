@@ -40,10 +40,8 @@ from sweepable.model import (
     UpstreamCall,
 )
 from sweepable.notices import first, logger, warn, warn_once
-from sweepable.record import READ, Record, call_of
+from sweepable.record import ASKED, READ, Record, call_of
 from sweepable.registry import siblings
-from sweepable.scope import changed_since
-from sweepable.selection import ASKED
 from sweepable.store.codecs import CannotEncode
 from sweepable.store.store import Store
 
@@ -427,6 +425,8 @@ def announce(call: Call, store: Store) -> None:
 def stale_words(callee: Callee, version: CodeVersion, store: Store, older: int) -> str:
     """That so many results are of older code, and what has changed since, by name."""
     function = store.find_function(callee.name, version.digest, callee.facts.home)
+    from sweepable.scope import changed_since
+
     changed = changed_since(store, function.id, version) if function is not None else ""
     return f"{callee.name}: {older} stored result{'s are' if older > 1 else ' is'} of older code and not used{changed}"
 

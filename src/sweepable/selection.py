@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from contextvars import ContextVar
 from typing import Any, NamedTuple
 
 from sweepable.callee import Callee
@@ -14,7 +13,7 @@ from sweepable.failed import NO_ROW, with_rows
 from sweepable.lookups import condition, ordering
 from sweepable.model import Status
 from sweepable.names import did_you_mean
-from sweepable.record import note_read
+from sweepable.record import ASKED, note_read
 from sweepable.scope import Scope, scope_at, scope_of, tell_left_out
 from sweepable.store.store import Store, StoredFunction
 from sweepable.tree import FunctionNode, Schema
@@ -30,9 +29,6 @@ _BELOW = (
 #: The layouts of results that are not what is declared; of a call without a result it is 0.
 _MISMATCHED = "SELECT id FROM _layouts WHERE json_extract(text, '$[2]') LIKE '!%'"
 _WITHOUT = f"(c.layout = 0 OR c.layout IN ({_MISMATCHED}))"
-
-#: Where a run in progress keeps what it asked the store for: its result depends on what is stored by then.
-ASKED: ContextVar[list[str] | None] = ContextVar("sweepable_asked", default=None)
 
 
 class Source(NamedTuple):

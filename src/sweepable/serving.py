@@ -12,10 +12,10 @@ from sweepable.callee import Callee
 from sweepable.contents import content_keys
 from sweepable.errors import DamagedError, SecurityWarning, TrustError
 from sweepable.foreign import compare
+from sweepable.imported import imported
 from sweepable.model import Status, StoredCall
 from sweepable.notices import logger, warn_once
 from sweepable.outside import is_sound, stands
-from sweepable.query import fixed_at, is_open
 from sweepable.record import Record, fresh, unload
 from sweepable.runs import FRAME, Obtained, Run, mismatch, note, within
 from sweepable.store.codecs import CannotEncode
@@ -179,6 +179,10 @@ def with_upstream(run: Run) -> tuple[object, ...]:
 
 def _at_key(call: Call, place: int, value: Any) -> Any:
     """An argument for the body: of a query the calls by which it entered the key, not those stored meanwhile."""
+    if not isinstance(value, imported("sweepable.query", "Query")):
+        return value
+    from sweepable.query import fixed_at, is_open
+
     if not is_open(value):
         return value
     name = call.callee.parameters[place]

@@ -11,10 +11,13 @@ import platform
 import sys
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 from sweepable.environment.packages import UNKNOWN, agree, counted_version, is_loaded, version_of
-from sweepable.environment.repositories import Repository, repositories
 from sweepable.model import CodeVersion, Environment
+
+if TYPE_CHECKING:
+    from sweepable.environment.repositories import Repository
 
 __all__ = ["PYTHON", "UNKNOWN", "agree", "counted_version", "is_loaded", "surroundings", "version_of"]
 
@@ -34,6 +37,8 @@ def surroundings(version: CodeVersion, own: str = "", given: Iterable[str] = ())
     given : iterable of str
         Further packages: those of the arguments.
     """
+    from sweepable.environment.repositories import repositories
+
     files, is_bare = _files(version, own)
     # What was typed in a notebook or at a prompt lies in no file; the folder where this happens stands for it.
     found = repositories(files, _working_folder() if is_bare else None)

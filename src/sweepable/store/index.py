@@ -25,7 +25,7 @@ from sweepable.model import (
     StoredCall,
     UpstreamCall,
 )
-from sweepable.store import audits, contents, function_tables, schema
+from sweepable.store import audits, contents, damage, function_tables, schema
 from sweepable.store.cells import Cell
 from sweepable.store.files import Stamp
 from sweepable.store.function_tables import Column
@@ -155,7 +155,7 @@ def put(
     at = (new.function.name, new.function.home, new.version.digest)
     function, table = interned.once(("function", *at), function_id, c, new.function, new.version.digest)
     upstream = _upstream_rows(c, new.upstream)
-    call_id = found if found is not None else _former_id(c, new.key)
+    call_id = found if found is not None else damage.former_id(c, new.key)
     layout = new.outputs.layout if new.outputs else prepared.layout
     values = (
         new.key,
@@ -168,32 +168,61 @@ def put(
         prepared.result,
         prepared.error,
     )
-    was_known = call_id is not None
-    told = new.audit or audits.carried(new.environment)
-    if told:
-        audits.add(c, values[2], told)
-        interned.drop(("pure", values[2]))
-    pure = ("pure", values[2]) if new.taken_from is None else ("pure from", new.taken_from)
-    facts = audits.with_inherited(c, new.environment, [row[3] for row in upstream.values()], interned)
-    environment = interned.once(("environment", facts.text), _environment_id, c, facts)
-    is_pure = interned.once(pure, audits.is_pure, c, values[2], new.taken_from)
-    content = _content(c, new, layout, prepared, upstream) if is_pure else (None, None, None)
+    environment = _noted(c, new, values[2], [row[3] for row in upstream.values()], interned)
+    content = _content(c, new, layout, prepared, upstream) if _is_pure(c, new, values[2], interned) else _NO_CONTENT
     further = (new.started, new.seconds, environment, *content, new.taken_from, new.migration)
-    call_id = _write_call(c, call_id, found, (*values, *further, check_digest(*values)))
-    if was_known:
+    if call_id is not None:
         c.execute("DELETE FROM _lineage WHERE downstream = ?", (call_id,))
         c.execute("DELETE FROM _uses WHERE call = ?", (call_id,))
+    call_id = _write_call(c, call_id, found, (*values, *further, check_digest(*values)))
     _write_lineage(c, call_id, function, new.upstream, upstream)
     write_blobs(c, call_id, prepared.blobs)
     if new.status in ("done", "tainted", "unkept"):  # what came from an unkept call is found by its parameters
-        known = interned.once(("columns", function), function_tables.columns, c, function)
-        if not prepared.cells.keys() <= known.keys():
-            known |= function_tables.ensure_columns(c, function, table, prepared.cells)
-        ids = {key: row[0] for key, row in upstream.items()}
-        cells = {at: ids.get(str(cell)) if at[0] == "upstream" else cell for at, cell in prepared.cells.items()}
-        function_tables.write_row(c, table, call_id, known, cells | prepared.others)
+        _write_table_row(c, call_id, (function, table), _cells(prepared, upstream), prepared.cells, interned)
     head, tail = values[:5], values[5:]
     return StoredCall(call_id, *head, new.started, new.seconds, *tail, environment)
+
+
+def _noted(c: sqlite3.Connection, new: NewCall, version: int, upstream: list[int], interned: Interned) -> int:
+    """Write what was noted of a run beside its result, with its version and as its environment; the latter's id."""
+    told = new.audit or audits.carried(new.environment)
+    if told:
+        audits.add(c, version, told)
+        interned.drop(("pure", version))
+    facts = audits.with_inherited(c, new.environment, upstream, interned)
+    found: int = interned.once(("environment", facts.text), _environment_id, c, facts)
+    return found
+
+
+def _is_pure(c: sqlite3.Connection, new: NewCall, version: int, interned: Interned) -> bool:
+    known = ("pure", version) if new.taken_from is None else ("pure from", new.taken_from)
+    return bool(interned.once(known, audits.is_pure, c, version, new.taken_from))
+
+
+#: The columns ``content_key``, ``content`` and ``content_named`` of a call that is nothing but its key.
+_NO_CONTENT = (None, None, None)
+
+
+def _write_table_row(
+    c: sqlite3.Connection,
+    call_id: int,
+    place: tuple[int, str],
+    cells: Mapping[Column, Cell],
+    wanted: Iterable[Column],
+    interned: Interned,
+) -> None:
+    function, table = place
+    known = interned.once(("columns", function), function_tables.columns, c, function)
+    if not known.keys() >= set(wanted):
+        known |= function_tables.ensure_columns(c, function, table, wanted)
+    function_tables.write_row(c, table, call_id, known, cells)
+
+
+def _cells(prepared: Prepared, upstream: _Upstream) -> dict[Column, Cell]:
+    """The cells of a call's row, with the ids of upstream calls in the place of their keys."""
+    ids = {key: row[0] for key, row in upstream.items()}
+    cells = {at: ids.get(str(cell)) if at[0] == "upstream" else cell for at, cell in prepared.cells.items()}
+    return cells | prepared.others
 
 
 def _stored(c: sqlite3.Connection, call_id: int) -> StoredCall:
@@ -205,10 +234,10 @@ def _content(
 ) -> tuple[str | None, str | None, str | None]:
     """The columns ``content_key``, ``content`` and ``content_named``."""
     if layout is None or prepared.result is None:
-        return None, None, None
+        return _NO_CONTENT
     edges = ((role, name, upstream[key][0]) for key, role, name in new.upstream if key in upstream)
     content = contents.of_call(c, new, layout, prepared.result, edges)
-    return (None, None, None) if content is None else (new.content_key, *content)
+    return _NO_CONTENT if content is None else (new.content_key, *content)
 
 
 _WRITTEN = (
@@ -231,14 +260,6 @@ def _environment_id(c: sqlite3.Connection, environment: Environment) -> int:
     for diff in environment.diffs:
         _intern(c, "_environments", diff)
     return _intern(c, "_environments", environment.text)
-
-
-def _former_id(c: sqlite3.Connection, key: str) -> int | None:
-    """The id that a damaged call had: what came from it still refers to it."""
-    row = c.execute("SELECT call FROM _damaged WHERE key = ? ORDER BY call LIMIT 1", (key,)).fetchone()
-    if row is None or c.execute("SELECT 1 FROM _calls WHERE id = ?", row).fetchone():
-        return None
-    return cast("int", row[0])
 
 
 def function_id(c: sqlite3.Connection, facts: FunctionFacts, version_digest: str) -> tuple[int, str]:
@@ -402,22 +423,6 @@ def write_stamp(c: sqlite3.Connection, digest: str, extension: str, stamp: Stamp
 def stamp_of(row: Any) -> Stamp | None:
     """The stamp of a row of `STAMP`; None where nobody has checked the blob."""
     return None if row is None or row[1] is None else Stamp(*row)
-
-
-# -- damage
-
-
-def put_aside(c: sqlite3.Connection, call_id: int, key: str | int, reason: str) -> None:
-    """Move a damaged row out of the way; its lineage stays, and a later call of its key takes its id."""
-    known = key if isinstance(key, str) else None
-    c.execute(
-        "INSERT OR REPLACE INTO _damaged "
-        "(call, key, found, reason, function, version, status, arguments, result, error) "
-        "SELECT id, ifnull(?, key), ?, ?, function, version, status, arguments, result, error FROM _calls WHERE id = ?",
-        (known, time.time(), reason, call_id),
-    )
-    function_tables.drop_row(c, call_id)
-    c.execute("DELETE FROM _calls WHERE id = ?", (call_id,))
 
 
 # -- other names for the outputs of a stored call

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from sweepable.errors import DamagedData, DamagedError, StoreError, TrustError
 from sweepable.model import Argument, Content, Failure, Layout, Status, StoredCall
-from sweepable.store import codecs, contents, files, index, results, schema
+from sweepable.store import codecs, contents, damage, files, index, results, schema
 from sweepable.store.blobs import CHECKED, Blobs
 from sweepable.store.catalogue import Catalogue
 from sweepable.store.codecs import EXTENSIONS, External, OutputFacts
@@ -113,7 +113,7 @@ class Reading(Catalogue):
             with self._connections.writing() as c:
                 found, call = index.find(c, key)
                 if found is not None and call is None:
-                    index.put_aside(c, found, key, "the check digest does not match")
+                    damage.put_aside(c, found, key, "the check digest does not match")
         if call is None:  # else another process has replaced it meanwhile
             text = f"a damaged row of the store {self.path} was put aside: call {str(key)[:16]}"
             warnings.warn(text, DamagedData, stacklevel=4)

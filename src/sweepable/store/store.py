@@ -9,15 +9,18 @@ import threading
 import weakref
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING
 
 from sweepable.model import NewCall, Outputs, StoredCall
 from sweepable.notices import logger
-from sweepable.store import audits, contents, files, index, migrations, preparing, results, taking
+from sweepable.store import audits, contents, files, index, preparing, results
 from sweepable.store.catalogue import Route, StoredFunction, StoredVersion
 from sweepable.store.codecs import EXTENSIONS, CannotEncode, OutputFacts, Summary
 from sweepable.store.locks import KeyLocks
 from sweepable.store.reading import Reading
-from sweepable.store.taking import Migrated, Rekeyed
+
+if TYPE_CHECKING:
+    from sweepable.store.taking import Migrated, Rekeyed
 
 __all__ = [
     "CannotEncode",
@@ -122,6 +125,8 @@ class Store(Reading):
         origin : StoredCall
             The call whose result it is.
         """
+        from sweepable.store import taking
+
         if not self._is_usable(origin):
             return None
         pending: list[preparing.Pending] = []
@@ -139,6 +144,8 @@ class Store(Reading):
         calls : sequence of Rekeyed
             Upstream calls first.
         """
+        from sweepable.store import taking
+
         made = [(call, *self._rekeyed(call)) for call in calls]
         pending = [blob for _, _, blobs in made for blob in blobs]
         prepared = [found for _, found, _ in made]
@@ -178,6 +185,8 @@ class Store(Reading):
 
     def revoke(self, migration: int, forgotten: Sequence[int]) -> None:
         """Take a migration back: forget these calls, which it made or which came from those."""
+        from sweepable.store import migrations
+
         with self._connections.writing() as c:
             migrations.revoke(c, migration, forgotten)
 
