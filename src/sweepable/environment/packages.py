@@ -77,8 +77,10 @@ def is_loaded(name: str) -> bool:
 
 
 def _with_commit(version: str | None, name: str, folder: str | None) -> str | None:
-    commit = _commit(name, folder)
-    return f"{version}+git.{commit}" if version is not None and commit else version
+    if version is None:
+        return None
+    commit = _commit(name, folder, version)
+    return f"{version}+git.{commit}" if commit else version
 
 
 def _loaded(name: str) -> tuple[object, str | None]:
@@ -114,9 +116,13 @@ def _installed(name: str, folder: str | None) -> str | None:
 
 
 @lru_cache(maxsize=256)
-def _commit(name: str, folder: str | None) -> str | None:
+def _commit(name: str, folder: str | None, version: str) -> str | None:
     """The commit of a package that was installed from a repository, whose version says little."""
     for place in _places(folder):
+        # Most packages bear the name of their distribution: looking through all of them costs more than a hit.
+        likely = os.path.join(place, f"{name}-{version}.dist-info")
+        if os.path.isdir(likely):
+            return _told("".join(_lines(os.path.join(likely, "direct_url.json"))))
         for known, (_, info) in _distributions(place).items():
             told = _lines(os.path.join(info, "direct_url.json"))
             if told and (known == _normal(name) or name in _tops(info)):
