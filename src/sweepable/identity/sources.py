@@ -28,7 +28,7 @@ _STATES = 8
 #: The file name of code that `cloudpickle` has sent: the real one is lost on the way.
 _SENT = "<dynamic-code>"
 _MAINS = ("__main__", "__mp_main__")
-_IMPORT = re.compile(r"^[ \t]*(?:from\s+\S+\s+)?import\s+(\([^)]*\)|[^\n]*)", re.MULTILINE)
+_IMPORT = re.compile(r"^([ \t]*)(?:from\s+\S+\s+)?import\s+(\([^)]*\)|[^\n]*)", re.MULTILINE)
 _DEFINITIONS = ("def ", "async def ")
 #: How a line goes on, or is no statement, where it is not indented: within brackets, or a comment.
 _WITHIN = " \t\r\f)]}#"
@@ -66,7 +66,7 @@ class Text:
         self._tree: ast.Module | None = None
         self._scopes: dict[int, list[_Scope]] = {}
         self._lines: list[str] | None = None
-        self._imports: list[str] | None = None
+        self._imports: dict[bool, list[str]] = {}
         self._bound: dict[str, int] = {}
 
     def lines(self) -> list[str]:
@@ -111,19 +111,20 @@ class Text:
         Functions of a module that is imported in the same text are called by other byte code.
         """
         flags = code.co_flags & _FUTURES
-        names = [ast.alias(name, lineno=1, col_offset=0) for name in self._imported()]
-        imports = ast.Import(names, lineno=1, col_offset=0)
-        for above in ([imports], []) if names else ([],):
+        for names in (self._imported(unindented=True), self._imported(unindented=False), []):
+            aliases = [ast.alias(name, lineno=1, col_offset=0) for name in names]
+            above = [ast.Import(aliases, lineno=1, col_offset=0)] if aliases else []
             found = _compiled(ast.Module([*above, *tree.body], []), self.filename, flags)
             if found is not None:
                 yield found
 
-    def _imported(self) -> list[str]:
-        """The names that import statements of the text may bind; possibly more."""
-        if self._imports is None:
-            names = dict.fromkeys(name for part in _IMPORT.findall(self.text) for name in re.findall(r"\w+", part))
-            self._imports = [name for name in names if name.isidentifier() and not keyword.iskeyword(name)]
-        return self._imports
+    def _imported(self, *, unindented: bool) -> list[str]:
+        """The names that import statements of the text may bind, anywhere or for certain in the module; some more."""
+        if unindented not in self._imports:
+            parts = [part for indent, part in _IMPORT.findall(self.text) if not (unindented and indent)]
+            names = dict.fromkeys(name for part in parts for name in re.findall(r"\w+", part))
+            self._imports[unindented] = [n for n in names if n.isidentifier() and not keyword.iskeyword(n)]
+        return self._imports[unindented]
 
     def _locate_within(self, code: CodeType, codes: dict[str, list[CodeType]]) -> Located | None:
         named = codes.get(code.co_name, ())
