@@ -14,7 +14,7 @@ _CLOSURE = (
     "WITH RECURSIVE below(id) AS (SELECT value FROM json_each(?) UNION "
     "SELECT l.downstream FROM below JOIN _lineage AS l ON l.upstream = below.id) SELECT id FROM below"
 )
-_TAKEN = "SELECT c.id FROM json_each(?) AS k JOIN _calls AS c ON c.taken_from = k.value"
+_TAKEN = "SELECT id FROM _calls WHERE taken_from IN (SELECT value FROM json_each(?))"
 _LISTED = (
     "SELECT m.id, m.function, m.from_version, m.to_version, m.reason, m.changes, m.created, m.revoked, "
     "(SELECT count(*) FROM _calls AS c WHERE c.migration = m.id) "
