@@ -36,7 +36,7 @@ LAYERS = (
     ("selection",),
     ("query",),
     ("call",),
-    ("contents", "audited"),
+    ("contents", "audited", "inside"),
     ("runs", "foreign"),
     ("serving",),
     ("coroutines", "comparing", "nearest", "explanation", "executors"),

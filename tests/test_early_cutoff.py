@@ -293,6 +293,11 @@ import sweepable
 
 RAN = []
 
+def in_thread(function):
+    from concurrent.futures import ThreadPoolExecutor
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(function).result()
+
 @sweepable.cache(ignore=["verbose"], ignore_globals=["RAN"])
 def make(n=1, verbose=False):
     RAN.append("make")
@@ -313,6 +318,8 @@ print(use(), RAN)
         # What a path names is not what it is.
         ("Path(__file__).with_name('a.txt')", "made.value.write_text('x') and 1", "2"),
         ("n", "made.verbose", "2"),
+        ("n", "in_thread(lambda: made.info.version)", "2"),
+        ("n", "made == in_thread(lambda: made)", "2"),
         ("n", "repr(made)[:5]", "2"),
         ("n", "made == made", "2"),
         ("n", "made.value", "1"),

@@ -8,15 +8,18 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from sweepable.callee import Callee
+from sweepable.errors import UndigestibleError, UnknownName
 from sweepable.identity.code import describe
 from sweepable.identity.key import key_part
 from sweepable.identity.values import Encoder
 from sweepable.lineage import calls_of
-from sweepable.model import Argument, CodeVersion, FunctionFacts, NewCall, StoredCall, UpstreamCall
+from sweepable.model import DIGESTED, Argument, CodeVersion, FunctionFacts, NewCall, StoredCall, UpstreamCall
+from sweepable.names import did_you_mean
 from sweepable.outputs import short
 from sweepable.record import Record
-from sweepable.registry import known
-from sweepable.rekeying import ByContent, Left, key_of, moved, outside, stored
+from sweepable.registry import known, siblings
+from sweepable.rekeying import ByContent, Left, Stored, key_of, moved, same_apart_from, stored
+from sweepable.store.codecs import Summary
 from sweepable.store.store import Store, StoredFunction, StoredVersion
 from sweepable.store.taking import Rekeyed
 from sweepable.trial import merged
@@ -77,7 +80,13 @@ class Found:
         self.own: dict[int, Rekeyed] = {}
         self.there = 0
         self.left: Counter[str] = Counter()
+        #: The code as it was when the plan was made.
+        self.now = callee.version()
         self._keys: dict[str, str] = {}
+        self._former: dict[str, str] = {}
+        #: The results under the keys that are planned, by key.
+        self._planned: dict[str, bytes | None] = {}
+        self._known_names: set[str] = set()
         self._functions = {found.id: found for found in store.functions()}
         self._digests = dict(store.connection().execute("SELECT id, digest FROM _versions").fetchall())
         self._now: dict[int, CodeVersion] = {}
@@ -92,6 +101,14 @@ class Found:
             except Left as reason:
                 what = self.callee.name if call.id in ours else self._functions[call.function].name
                 self.left[f"of {what}: {reason}"] += 1
+        self._check_former_names()
+
+    def _check_former_names(self) -> None:
+        """A name that no stored call has is a mistake, which would otherwise change nothing, silently."""
+        for name in (*self.changes.rename, *self.changes.remove, *self.changes.rename_outputs):
+            if self._known_names and name not in self._known_names:
+                hint = did_you_mean(name, sorted(self._known_names))
+                raise UnknownName(f"no stored call of {self.callee.name} in {self.version.title} has {name!r}{hint}")
 
     def _ordered(self, ours: set[int]) -> list[StoredCall]:
         """The calls of the function and all downstream of them, upstream calls first."""
@@ -111,23 +128,27 @@ class Found:
     def _rekey(self, call: StoredCall, own: bool) -> None:
         name = self._functions[call.function].name
         found = stored(self.store, call, name, self._digests[call.version])
+        if own:
+            self._known_names |= {argument.name for argument in found.arguments}
+            self._known_names |= set(self.store.layout(call.layout).names)
         arguments = moved(self.store, found, self._keys)
         if own:
             arguments = self._changed(arguments)
         elif not any(edge.key in self._keys for edge in found.upstream):
             return  # what it came from stays as it is
-        version = self.callee.version() if own else self._version_of(call)
+        else:
+            self._check_below(found)
+        version = self.now if own else self._version_of(call)
         upstream = tuple(self._edge(edge, own) for edge in found.upstream)
         announced = [(edge.name, edge.key) for edge in upstream if edge.role == "depends_on"]
         key = key_of(name, version.digest, arguments, announced)
         if key == call.key:
             return
-        self._keys[call.key] = key
-        if (known_call := self.store.fetch(key)) is not None and known_call.status == "done":
-            self.there += own
+        if self._is_there(call, key, own):
             return
+        self._keys[call.key], self._former[key] = key, call.key
         facts = self.callee.facts if own else self._facts(call.function, arguments)
-        by_content = ByContent(self.store, found, arguments, self._keys)
+        by_content = ByContent(self.store, found, arguments, self._keys, self._former)
         new = NewCall(
             *(key, facts, version, "done", call.started, call.seconds, arguments),
             upstream=upstream,
@@ -138,6 +159,25 @@ class Found:
         self.steps.append(step)
         if own:
             self.own[call.id] = step
+
+    def _is_there(self, call: StoredCall, key: str, own: bool) -> bool:
+        """Whether there is a result under the key already; what came from this call moves only if it is the same."""
+        there = self.store.fetch(key)
+        if there is not None and there.status == "done":
+            self.there += own
+            if there.result == call.result:
+                self._keys[call.key], self._former[key] = key, call.key
+            return True
+        if self._planned.setdefault(key, call.result) != call.result:
+            raise Left("another one would have the same key, and has another result")
+        return False
+
+    def _check_below(self, found: Stored) -> None:
+        """Refuse what does not follow for a call downstream."""
+        if self.changes.recompute_outputs:
+            raise Left("outputs of what they came from are computed anew")
+        if any(edge.role == "nested" and edge.key in self._keys for edge in found.upstream):
+            raise Left("they call it inside, and which calls they make now is known when they run")
 
     def _edge(self, edge: UpstreamCall, own: bool) -> UpstreamCall:
         renamed = self.changes.rename.get(edge.name, edge.name) if own and edge.role == "argument" else edge.name
@@ -150,6 +190,9 @@ class Found:
         given = {argument.name: argument for argument in arguments}
         for name, value in self.changes.remove.items():
             self._check_removed(name, given, value)
+        names = [self.changes.rename.get(name, name) for name in given if name not in self.changes.remove]
+        if len(set(names)) < len(names):
+            raise Left("two of their parameters would have one name")
         kept = {self.changes.rename.get(name, name): found for name, found in given.items()}
         for name in self.changes.remove:
             kept.pop(name, None)
@@ -175,7 +218,7 @@ class Found:
             raise Left(f"the parameter {name} is new; say add={{{name!r}: {short(default)}}}")
         if counts and not found.part:
             raise Left(f"{name} did not count before")
-        return found._replace(name=name, part=found.part if counts else b"")
+        return found._replace(name=name, part=_part_now(name, found) if counts else b"")
 
     def _added(self, name: str, value: object, counts: bool) -> Argument:
         part = key_part(Encoder(describe).encode(value, name)) if counts else b""
@@ -207,19 +250,29 @@ class Found:
     def _find_version(self, call: StoredCall) -> CodeVersion:
         function, digest = self._functions[call.function], self._digests[call.version]
         here = [callee for callee in known(function.name) if self._is(callee, function)]
-        if not here or any(callee.version().digest == digest for callee in here):
+        versions = [version for callee in here for version in {other.version() for other in siblings(callee)}]
+        if not here or any(version.digest == digest for version in versions):
             return CodeVersion(digest, "")
-        before, now = self.store.code(call.version), here[0].version()
-        ours, theirs = self.store.code(self.version.id), self.callee.version()
-        if not (before.nodes and now.nodes and ours.nodes and theirs.nodes):
-            raise Left("their own code has changed too")
-        if outside(before.nodes, ours.nodes[0].digest) != outside(now.nodes, theirs.nodes[0].digest):
-            raise Left("their own code has changed too")
-        return now
+        before, ours = self.store.code(call.version), self.store.code(self.version.id)
+        for now in versions:
+            whole = bool(before.nodes and now.nodes and ours.nodes and self.now.nodes)
+            if whole and same_apart_from(before.nodes, ours.nodes[0].digest, now.nodes, self.now.nodes[0].digest):
+                return now
+        raise Left("their own code has changed too")
 
     def _is(self, callee: Callee, function: StoredFunction) -> bool:
         found = self.store.find_function(callee.name, callee.version().digest, callee.facts.home)
         return found is not None and found.id == function.id
+
+
+def _part_now(name: str, found: Argument) -> bytes:
+    """What of an argument stands in the key now: an instance, as that of a method, brings its class."""
+    if found.kind != "value" or not found.part.startswith(DIGESTED) or isinstance(found.value, Summary):
+        return found.part
+    try:
+        return key_part(Encoder(describe).encode(found.value, name))
+    except UndigestibleError:
+        return found.part
 
 
 def _topological(above: Mapping[int, set[int]]) -> list[int]:

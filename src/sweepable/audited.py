@@ -190,7 +190,9 @@ def found_by(watch: Watch, call: Call, store: Store, value: object, changed: str
         changed=changed,
         functions=functions,
         saw_functions=watch.saw_functions,
-        alone=not (strange or watch.writes or watch.programs or watch.connections),
+        alone=not (strange or watch.writes or watch.programs or watch.connections or moved)
+        and watch.environ == dict(os.environ)
+        and not call.version.untracked,
     )
 
 

@@ -68,6 +68,7 @@ class Watch:
         #: The user's code that ran and is not known, by id, with the globals that it ran in.
         self.ran: dict[int, tuple[CodeType, dict[str, Any]]] = {}
         self.states = random_states()
+        self.environ = dict(os.environ)
         #: Those of others, which wait while functions are traced.
         self.profilers: tuple[Any, Any] = (None, None)
 

@@ -18,12 +18,13 @@ from sweepable.differences import Difference, Tolerance
 from sweepable.errors import NoCallFound, SweepableError
 from sweepable.findings import Found
 from sweepable.identity.values import is_frozen
+from sweepable.inside import Frame, within
 from sweepable.lineage import CallNode
 from sweepable.model import StoredCall
 from sweepable.notices import logger
 from sweepable.query import Query, callee_of
 from sweepable.record import Record, call_of, store_of
-from sweepable.runs import Frame, Run, is_still, within
+from sweepable.runs import Run, is_still
 from sweepable.serving import with_upstream
 from sweepable.store.codecs import Summary
 from sweepable.store.store import Store

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from sweepable import serving
 from sweepable.call import Call
+from sweepable.inside import note
 from sweepable.notices import logger
-from sweepable.runs import Obtained, Run, note
+from sweepable.runs import Obtained, Run
 from sweepable.serving import load, lookup, obtain_stored, take_over, with_upstream
 from sweepable.store.store import LONGEST_WAIT, Store
 

@@ -53,8 +53,8 @@ class Found(NamedTuple):
     functions: tuple[Outside, ...] = ()
     #: Whether it was seen at all which functions ran.
     saw_functions: bool = False
-    #: Whether it was seen to have to do with nothing but its arguments and its result: with no other files, programs or
-    #: machines, spoken of or not.
+    #: Whether it was seen to have to do with nothing but its arguments and its result: with no other files, programs,
+    #: machines, random or environment state, spoken of or not; and all of its code could be followed.
     alone: bool = False
 
     @property

@@ -13,6 +13,7 @@ from sweepable.errors import MigrationError, UnknownName
 from sweepable.model import CodeVersion
 from sweepable.names import did_you_mean
 from sweepable.outputs import short
+from sweepable.registry import siblings
 from sweepable.scope import named
 from sweepable.store.location import current_store
 from sweepable.store.migrations import StoredMigration, below, listed, made_by
@@ -73,12 +74,11 @@ class MigrationPlan:
                 f"{found.callee.name}: results of {found.version.title} do not hold under the code as it is now, "
                 f"nothing was changed: {'; '.join(map(str, self.differences[:3]))}"
             )
-        into = Migrated(
-            found.callee.facts, found.version.id, found.callee.version(), found.changes.reason, found.changes.told()
-        )
+        if found.callee.version().digest != found.now.digest:
+            raise MigrationError(f"{found.callee.name}: its code has changed since the plan was made; make it again")
+        into = Migrated(found.callee.facts, found.version.id, found.now, found.changes.reason, found.changes.told())
         number = found.store.migrate(into, [found.with_outputs(step) for step in found.steps])
-        assert found.function is not None
-        return next(m for m in migrations(found.callee) if m.id == number)
+        return next(m for m in _listed(found.store, found.function) if m.id == number)
 
     def __repr__(self) -> str:
         found = self._found
@@ -145,13 +145,15 @@ class Revocation:
         self._migration = migration
         with store.reading() as c:
             made = made_by(c, migration.id)
-            self._forgotten = below(c, made)
+            self.downstream = len(below(c, made)) - len(made)
         self.migrated = len(made)
-        self.downstream = len(self._forgotten) - len(made)
 
     def apply(self) -> None:
-        """Forget these calls; the results that the migration came from are untouched."""
-        self._store.revoke(self._migration.id, self._forgotten)
+        """Forget these calls, and what came from them meanwhile; what the migration was made of is untouched.
+
+        What was computed from them in other stores is not known here.
+        """
+        self._store.revoke(self._migration.id)
 
     def __repr__(self) -> str:
         return (
@@ -166,7 +168,7 @@ def plan(callee: Callee, changes: Changes, *, from_version: str | None, check: i
     function = store.find_function(callee.name, now.digest, callee.facts.home)
     if function is None:
         raise MigrationError(f"{callee.name}: no call is stored, so there is nothing to migrate")
-    version = _version_before(store, function, now, from_version)
+    version = _version_before(store, callee, function, now, from_version)
     _check_names(callee, changes)
     found = Found(callee, store, function, version, changes)
     found.find()
@@ -177,23 +179,40 @@ def migrations(callee: Callee) -> list[Migration]:
     """The migrations of a function, in the order in which they were made."""
     store = current_store(callee.options.store)
     function = store.find_function(callee.name, callee.version().digest, callee.facts.home)
-    if function is None:
-        return []
+    return _listed(store, function) if function is not None else []
+
+
+def _listed(store: Store, function: StoredFunction) -> list[Migration]:
     with store.reading() as c:
         return [Migration(store, found) for found in listed(c, function.id)]
 
 
-def _version_before(store: Store, function: StoredFunction, now: CodeVersion, wanted: str | None) -> StoredVersion:
+def _version_before(
+    store: Store, callee: Callee, function: StoredFunction, now: CodeVersion, wanted: str | None
+) -> StoredVersion:
     if wanted is not None:
-        (version,) = named(store, function, wanted)[:1]
-        if version.digest == now.digest:
-            raise MigrationError(f"{function.name}: {version.title} is the code as it is now")
-        return version
+        return _the_one(function, now, named(store, function, wanted))
     counts = store.done_counts(function.id)
-    earlier = [v for v in store.versions(function.id) if v.digest != now.digest and counts.get(v.id)]
+    living = {other.version().digest for other in siblings(callee)} | {now.digest}
+    earlier = [v for v in store.versions(function.id) if v.digest not in living and counts.get(v.id)]
     if not earlier:
         raise MigrationError(f"{function.name}: no results of earlier code are stored, so there is nothing to migrate")
+    if len(earlier) > 1 and "<locals>" in function.name:
+        names = ", ".join(version.title for version in earlier)
+        raise MigrationError(
+            f"{function.name} is made by a factory, so its versions may be of several functions: {names}. "
+            "Say which one: from_version="
+        )
     return earlier[-1]
+
+
+def _the_one(function: StoredFunction, now: CodeVersion, found: list[StoredVersion]) -> StoredVersion:
+    if len(found) > 1:
+        names = ", ".join(version.name for version in found)
+        raise MigrationError(f"{function.name}: several versions are meant, {names}; write one of these")
+    if found[0].digest == now.digest:
+        raise MigrationError(f"{function.name}: {found[0].title} is the code as it is now")
+    return found[0]
 
 
 def _check_names(callee: Callee, changes: Changes) -> None:

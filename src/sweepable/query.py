@@ -12,7 +12,7 @@ from sweepable.lineage import calls_of, function_identifier
 from sweepable.lookups import is_about_status, is_known
 from sweepable.model import StoredCall
 from sweepable.names import did_you_mean
-from sweepable.record import Record, call_of, store_of
+from sweepable.record import Record, call_of, note_read, store_of
 from sweepable.registry import known
 from sweepable.scope import is_stored_as
 from sweepable.selection import Plan, Selection, Source
@@ -206,6 +206,7 @@ class Query:
         pandas.DataFrame
             One row per call, in the query's order.
         """
+        note_read("info")  # it shows parameters that are ignored, too
         plan = self._plan()
         return frame(plan.root, plan.ids())
 

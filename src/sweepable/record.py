@@ -55,7 +55,7 @@ class Record:
     (9.0, 3.0, 'done')
     """
 
-    __slots__ = ("_again", "_loaded", "_node", "_store")
+    __slots__ = ("_again", "_loaded", "_node", "_read", "_store")
 
     def __init__(
         self,
@@ -71,6 +71,8 @@ class Record:
             self._node.outputs = tuple(loaded)
         self._loaded: dict[str, object] = dict(loaded or {})
         self._again = again
+        #: Of the run that it was given to, which may read it in a thread of its own.
+        self._read: set[str] | None = None
 
     @property
     def __sweepable_key__(self) -> str:
@@ -91,7 +93,7 @@ class Record:
     @property
     def upstream(self) -> _Part:
         """The upstream calls by parameter or function name: Records, or a Query where there are several."""
-        note_read("names")
+        note_read("names", self)
         names = list(dict.fromkeys(step.name for step in self._node.steps()))
         return _Part("upstream call", names, self._upstream)
 
@@ -109,7 +111,7 @@ class Record:
         -------
         Query
         """
-        note_read("info")
+        note_read("info", self)
         return query_downstream(self, function, lookups)
 
     @property
@@ -117,7 +119,7 @@ class Record:
         """Key, status, when and how long it ran, its version, error, and what it ran in; see `Info`."""
         from sweepable.info import Info
 
-        note_read("info")
+        note_read("info", self)
         return Info(self._store, self._node.call)
 
     # -- the user's
@@ -136,7 +138,7 @@ class Record:
         if len(own) == 1:
             return self._own(*own[0])
         if not self._is_argument(name):
-            note_read("names")
+            note_read("names", self)
         places = resolve(self._node, name)
         if not places:
             raise unknown(self._node, name, self._title())
@@ -158,7 +160,7 @@ class Record:
         return len(named) == 1 and named[0].role == "argument" and named[0].name == name
 
     def _at(self, place: Place) -> Any:
-        record = self if place.node is self._node else Record(self._store, _call_of(place.node))
+        record = self if place.node is self._node else self._further(_call_of(place.node))
         return record if place.name is None or place.kind is None else record._own(place.kind, place.name)
 
     def _own(self, kind: Kind, name: str) -> Any:
@@ -185,7 +187,7 @@ class Record:
     def _argument(self, name: str) -> Any:
         argument = self._node.arguments[name]
         if not argument.part:
-            note_read("info")  # what is ignored may be another value in a call of the same content
+            note_read("info", self)  # what is ignored may be another value in a call of the same content
         if argument.kind == "value":
             if isinstance(argument.value, Summary):
                 raise SweepableError(
@@ -200,13 +202,17 @@ class Record:
         call = self._store.fetch(str(argument.value))
         if call is None:
             raise NoCallFound(f"{self._title()}: the upstream call given as {argument.name} is no longer in the store")
-        return Record(self._store, call)
+        return self._further(call)
+
+    def _further(self, call: StoredCall) -> Record:
+        """The Record of an upstream call, reached from this one."""
+        return given_to(Record(self._store, call), self._read)
 
     def _upstream(self, name: str) -> Any:
         steps = [step for step in self._node.steps() if step.name == name]
         calls = [_call_of(step.node) for step in steps if step.role == steps[0].role]
         if len(calls) == 1:
-            return Record(self._store, calls[0])
+            return self._further(calls[0])
         if len({call.function for call in calls}) > 1:
             raise AmbiguousName(f"{self._title()}: calls of several functions called {name} are upstream of this one")
         return query_of_keys(self._store, [call.key for call in calls])
@@ -218,13 +224,13 @@ class Record:
         return function_identifier(self._store, function) if function else "Record"
 
     def __repr__(self) -> str:
-        note_read("info")
+        note_read("info", self)
         shown = ", ".join(f"{name}={_short(argument)}" for name, argument in self._node.arguments.items())
         names = ", ".join(self._node.outputs)
         return f"<{self._title()}({shown}) -> {names or self._node.call.status}>"
 
     def __dir__(self) -> list[str]:
-        note_read("names")
+        note_read("names", self)
         return sorted({*object.__dir__(self), *self._names()})
 
     def _ipython_key_completions_(self) -> list[str]:
@@ -240,11 +246,11 @@ class Record:
         return list(dict.fromkeys([*found, *(name for name, count in counts.items() if count == 1)]))
 
     def __eq__(self, other: object) -> bool:
-        note_read("info")  # the key
+        note_read("info", self)  # the key
         return isinstance(other, Record) and other.__sweepable_key__ == self.__sweepable_key__
 
     def __hash__(self) -> int:
-        note_read("info")
+        note_read("info", self)
         return hash(self.__sweepable_key__)
 
     def __reduce__(self) -> tuple[object, ...]:
@@ -253,9 +259,14 @@ class Record:
         return _restored, (str(self._store.path), self._node.call.key, self._node.call, self._loaded)
 
 
-def note_read(what: str) -> None:
-    """Tell the run in progress, if there is one, that it reads what is not content: ``info`` or ``names``."""
+def note_read(what: str, record: Record | None = None) -> None:
+    """Tell the run in progress, if there is one, that it reads what is not content: ``info`` or ``names``.
+
+    Where none is in progress here, the run that the Record was given to: a body may start threads.
+    """
     read = READ.get()
+    if read is None and record is not None:
+        read = record._read
     if read is not None:
         read.add(what)
 
@@ -271,6 +282,12 @@ def unload(record: Record) -> None:
     """Forget the outputs that it has loaded, for the same reason; they load again when touched."""
     if record._node.call.status in _STORED:
         record._loaded.clear()
+
+
+def given_to(record: Record, read: set[str] | None) -> Record:
+    """The Record for the body of a run, which is to note there what it reads that is not content."""
+    record._read = read
+    return record
 
 
 def store_of(record: Record) -> Store:

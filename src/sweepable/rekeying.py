@@ -104,12 +104,18 @@ class ByContent:
         The call as it is stored.
     arguments : tuple of Argument
         As they are now.
-    keys : mapping of str to str
-        The keys that upstream calls have now, by those that they had.
+    keys, former : mapping of str to str
+        The keys that upstream calls have now, by those that they had; and the other way round.
     """
 
-    def __init__(self, store: Store, found: Stored, arguments: tuple[Argument, ...], keys: Mapping[str, str]) -> None:
-        former = {new: old for old, new in keys.items()}
+    def __init__(
+        self,
+        store: Store,
+        found: Stored,
+        arguments: tuple[Argument, ...],
+        keys: Mapping[str, str],
+        former: Mapping[str, str],
+    ) -> None:
         calls = [argument for argument in arguments if argument.kind != "value" and argument.part]
         self._arguments = arguments
         self._holding = found.holding
@@ -129,19 +135,29 @@ class ByContent:
         return content_of_stored(self._arguments, self._announced, self._declared, self._outputs, known)
 
 
-def outside(nodes: Sequence[CodeNode], function: str) -> list[str]:
-    """What a version reaches otherwise than through one function: the digests of its nodes.
+def same_apart_from(before: Sequence[CodeNode], one: str, now: Sequence[CodeNode], other: str) -> bool:
+    """Whether two versions are the same, part by part, where one function that they reach is not looked into.
 
     Parameters
     ----------
-    nodes : sequence of CodeNode
-        Of the version.
-    function : str
-        Digest of the node of the function that is not entered.
+    before, now : sequence of CodeNode
+        Of the two versions.
+    one, other : str
+        Digests of the function's node in the one and in the other.
     """
-    seen, queue = {0}, [0]
-    for place in queue:
-        fresh = [at for at in nodes[place].edges if at not in seen and nodes[at].digest != function]
-        seen.update(fresh)
-        queue += fresh
-    return sorted(nodes[place].digest for place in seen)
+    pairs, seen, queue = {0: 0}, {(0, 0)}, [(0, 0)]
+    for left, right in queue:
+        parts = before[left], now[right]
+        if (parts[0].digest == one) != (parts[1].digest == other):
+            return False
+        if parts[0].digest == one:
+            continue
+        if parts[0].digest != parts[1].digest or len(parts[0].edges) != len(parts[1].edges):
+            return False
+        for target, twin in zip(parts[0].edges, parts[1].edges, strict=True):
+            if pairs.setdefault(target, twin) != twin:
+                return False
+            if (target, twin) not in seen:
+                seen.add((target, twin))
+                queue.append((target, twin))
+    return True

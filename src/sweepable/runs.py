@@ -28,6 +28,7 @@ from sweepable.findings import with_outside
 from sweepable.identity.code import describe
 from sweepable.identity.origin import OWN_NAME, STDLIB_NAMES, is_user_code, underlying
 from sweepable.identity.values import Encoder, is_frozen
+from sweepable.inside import Frame, within
 from sweepable.model import (
     CodeVersion,
     ContentKeys,
@@ -40,53 +41,12 @@ from sweepable.model import (
     UpstreamCall,
 )
 from sweepable.notices import first, logger, warn, warn_once
-from sweepable.record import ASKED, READ, Record, call_of
+from sweepable.record import Record, call_of, store_of
 from sweepable.registry import siblings
 from sweepable.store.codecs import CannotEncode
 from sweepable.store.store import Store
 
 _OURS = (os.path.dirname(__file__), "<sweepable", contextlib.__file__)
-
-
-# -- the calls made inside a run
-
-
-class Frame:
-    """A run in progress: collects the cached calls made inside."""
-
-    __slots__ = ("asked", "children", "read", "store")
-
-    def __init__(self, store: Store) -> None:
-        self.store = store
-        self.asked: list[str] = []
-        self.children: list[UpstreamCall] = []
-        #: What was read of Records beside their content: ``info``, ``names``.
-        self.read: set[str] = set()
-
-
-#: The run in progress in this thread or task.
-FRAME: ContextVar[Frame | None] = ContextVar("sweepable_frame", default=None)
-
-
-def note(store: Store, call: Call) -> None:
-    """Tell the run in progress, if there is one, that this call was made inside it."""
-    frame = FRAME.get()
-    if frame is not None and frame.store is store:
-        frame.children.append(UpstreamCall(call.key, "nested", call.callee.identifier))
-
-
-@contextlib.contextmanager
-def within(frame: Frame | None) -> Iterator[None]:
-    """The time in which calls belong to `frame`; to no run at all, for None."""
-    token, asked = FRAME.set(frame), ASKED.set(frame.asked if frame is not None else None)
-    read = READ.set(frame.read if frame is not None else None)
-    try:
-        yield
-    finally:
-        with contextlib.suppress(ValueError):  # a coroutine that is closed elsewhere than it ran
-            FRAME.reset(token)
-            ASKED.reset(asked)
-            READ.reset(read)
 
 
 # -- the run
@@ -114,6 +74,8 @@ class Run:
         self._unfilled: bytes | None = None
         #: The call's keys by content, once its upstream calls are there.
         self.content_keys: ContentKeys | None = None
+        #: The ids that its upstream calls in this store had when it began, by key.
+        self.given: dict[str, int] = {}
         self._doubt: str | None = None
         self._audit: audited.Audit
         self._environment: Environment | None = None
@@ -129,6 +91,8 @@ class Run:
             The caller held it: what is not in the store may have been changed since.
         """
         status = call_of(record).status
+        if status == "done" and store_of(record) is self.store:
+            self.given[call_of(record).key] = call_of(record).id
         if status == "tainted" or (given and status == "unkept"):
             self._doubt = f"the result of an upstream call that is {status}, {record!r}"
 
@@ -158,7 +122,7 @@ class Run:
 
     def finish(self, value: Any) -> Obtained:
         """Store what the function returned; hand it on whether or not that works."""
-        changed = self._changed()
+        changed = self.changed()
         self._audit.conclude(value, changed or "")
         outputs, wrong = self.call.callee.declaration.take_apart(value)
         stored = self._keep("tainted" if changed else "done", outputs)
@@ -172,13 +136,24 @@ class Run:
 
     # -- what it changed
 
-    def _changed(self) -> str | None:
+    def changed(self) -> str | None:
         """What the run depends on and does not stand for any more; None for nothing."""
         return (
             self._changed_argument()
             or self._changed_code()
             or (self._doubt and f"{self._name} was given {self._doubt}")
+            or self._gone()
             or self._asked()
+        )
+
+    def _gone(self) -> str | None:
+        """An upstream call that it was given and that has been forgotten, or computed anew, since."""
+        if not self.given:
+            return None
+        there = self.store.statuses(list(self.given))
+        gone = [key for key, id in self.given.items() if key not in there or there[key].id != id]
+        return (
+            f"an upstream call of {self._name} was forgotten or replaced while it ran: {gone[0][:12]}" if gone else None
         )
 
     def _asked(self) -> str | None:

@@ -180,7 +180,11 @@ def tell_left_out(store: Store, function: StoredFunction, scope: Scope) -> None:
     if not first((StaleResults, str(store.path), function.id, scope.code)):
         return
     # A call that a current one has the content of is not left out: it is there under its new key.
-    same = f"SELECT 1 FROM _calls AS n WHERE n.content_key = c.content_key AND {scope.sql(function.id, 'n')}"
+    counts = scope.sql(function.id, "n")
+    same = (
+        f"SELECT 1 FROM _calls AS n WHERE n.content_key = c.content_key AND {counts} "
+        f"UNION ALL SELECT 1 FROM _calls AS n WHERE n.taken_from = c.id AND {counts}"
+    )
     query = (
         "SELECT count(*) FROM _calls AS c WHERE c.function = ? AND c.status = 'done' "
         f"AND NOT ({scope.sql(function.id)}) AND NOT EXISTS ({same})"

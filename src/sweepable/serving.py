@@ -13,11 +13,12 @@ from sweepable.contents import content_keys
 from sweepable.errors import DamagedError, SecurityWarning, TrustError
 from sweepable.foreign import compare
 from sweepable.imported import imported
+from sweepable.inside import FRAME, note, within
 from sweepable.model import Status, StoredCall
 from sweepable.notices import logger, warn_once
 from sweepable.outside import is_sound, stands
-from sweepable.record import Record, fresh, unload
-from sweepable.runs import FRAME, Obtained, Run, mismatch, note, within
+from sweepable.record import Record, fresh, given_to, unload
+from sweepable.runs import Obtained, Run, mismatch
 from sweepable.store.codecs import CannotEncode
 from sweepable.store.store import Store
 
@@ -173,7 +174,7 @@ def with_upstream(run: Run) -> tuple[object, ...]:
             given = isinstance(found.source, Record)
             record = fresh(found.source) if isinstance(found.source, Record) else record_of(found.source)
             run.doubt(record, given=given)
-            bound[found.place] = record if found.field is None else record[found.field]
+            bound[found.place] = given_to(record, run.frame.read) if found.field is None else record[found.field]
     return tuple(bound)
 
 

@@ -14,12 +14,13 @@ from sweepable.callee import Callee
 from sweepable.dispatch import Report, payload_of, run_chunk
 from sweepable.errors import OutputMismatch, SpaceError, StaleResults, StaleStop, StoreError, SweepableWarning
 from sweepable.foreign import compare
+from sweepable.inside import note
 from sweepable.model import Failure, Status
 from sweepable.notices import logger, warn, warn_once
 from sweepable.outputs import short
 from sweepable.outside import is_sound
 from sweepable.query import Query, Selection, Source
-from sweepable.runs import failure_of, new_call, note, stale_count, stale_words
+from sweepable.runs import failure_of, new_call, stale_count, stale_words
 from sweepable.spaces import Parameter, Space, is_float, space_of, takes_sequence
 from sweepable.store.location import current_store
 from sweepable.store.reading import Standing

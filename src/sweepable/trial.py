@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from copy import deepcopy
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,10 +13,11 @@ from sweepable.callee import Callee
 from sweepable.errors import MigrationError
 from sweepable.identity.code import describe
 from sweepable.identity.values import Encoder
+from sweepable.inside import within
 from sweepable.model import Outputs
 from sweepable.outputs import summary
 from sweepable.record import Record
-from sweepable.runs import Run, within
+from sweepable.runs import Run
 from sweepable.serving import with_upstream
 from sweepable.store.codecs import Summary
 from sweepable.store.store import Store
@@ -78,7 +80,9 @@ def call_of(callee: Callee, store: Store, step: Rekeyed) -> Call:
                 f"{callee.name}: a call cannot be run again, because its argument {argument.name} was too large to be "
                 "kept with it; migrate without check= and recompute_outputs="
             )
-        values[argument.name] = argument.value if argument.kind == "value" else _upstream(store, str(argument.value))
+        # A copy: what the body does to it is not to be stored.
+        is_value = argument.kind == "value"
+        values[argument.name] = deepcopy(argument.value) if is_value else _upstream(store, str(argument.value))
     call = Call(callee, callee.binder.bind_named(values))
     if call.key != step.new.key:
         raise MigrationError(f"{callee.name}: {call.title()} is not the call that was stored, and was not run again")
@@ -93,16 +97,26 @@ def _upstream(store: Store, key: str) -> Record:
 
 
 def run(call: Call, store: Store) -> Any:
-    """What the function returns for a call; nothing of it is stored."""
+    """What the function returns for a call; the call itself is not stored, though cached calls inside it are."""
     doing = Run(call, store)
     bound = with_upstream(doing)
     with within(doing.frame):
         value = call.callee.binder.invoke(call.callee.function, bound)
-        if not call.callee.is_async:
-            return value
-        import asyncio
+        if call.callee.is_async:
+            value = _awaited(value)
+    changed = doing.changed()
+    if changed:
+        raise MigrationError(f"{call.title()} was run again, and its result cannot count: {changed}")
+    return value
 
-        return asyncio.run(value)
+
+def _awaited(coroutine: Any) -> Any:
+    """The result of a coroutine, in a thread of its own: an event loop may be running in this one."""
+    import asyncio
+    from concurrent.futures import ThreadPoolExecutor
+
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(asyncio.run, coroutine).result()
 
 
 def _whole(like: Any, values: Mapping[str, object]) -> Any:

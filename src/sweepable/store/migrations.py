@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from sweepable.store import function_tables
@@ -64,9 +64,8 @@ def below(c: sqlite3.Connection, ids: Sequence[int]) -> list[int]:
     fresh = set(ids)
     while fresh:
         found |= fresh
-        known = json.dumps(sorted(found))
-        reached = {id for query in (_CLOSURE, _TAKEN) for (id,) in c.execute(query, (known,))}
-        fresh = reached - found
+        known = json.dumps(sorted(fresh))
+        fresh = {id for query in (_CLOSURE, _TAKEN) for (id,) in c.execute(query, (known,))} - found
     return sorted(found)
 
 
@@ -75,9 +74,9 @@ def made_by(c: sqlite3.Connection, migration: int) -> list[int]:
     return [id for (id,) in c.execute("SELECT id FROM _calls WHERE migration = ? ORDER BY id", (migration,))]
 
 
-def revoke(c: sqlite3.Connection, migration: int, forgotten: Iterable[int]) -> None:
-    """Forget calls, and note that the migration no longer holds. Blobs stay."""
-    for call in forgotten:
+def revoke(c: sqlite3.Connection, migration: int) -> None:
+    """Forget what a migration made and all that came from it, as it is by now, and note that it no longer holds."""
+    for call in below(c, made_by(c, migration)):
         forget(c, call)
     c.execute("UPDATE _migrations SET revoked = ? WHERE id = ?", (time.time(), migration))
 

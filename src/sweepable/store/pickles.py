@@ -107,9 +107,13 @@ def encode(value: object, *, limit: int | None = None, parts: Sequence[object] =
 
 
 def _is_more(kind: object) -> bool:
+    """Whether objects of a kind are more than their bytes: code of the user's, modules, paths, Records."""
     import pathlib
 
-    return is_user_code(kind) or (isinstance(kind, type) and issubclass(kind, pathlib.PurePath))
+    if not isinstance(kind, type):
+        return is_user_code(kind)
+    more = issubclass(kind, pathlib.PurePath | types.ModuleType) or hasattr(kind, "__sweepable_key__")
+    return more or is_user_code(kind)
 
 
 _Pickled: TypeAlias = tuple[bytes, list[memoryview], set[object]]

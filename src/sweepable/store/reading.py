@@ -121,7 +121,11 @@ class Reading(Catalogue):
 
     def find_by_content(self, content_key: str) -> StoredCall | None:
         """The first call that is done and may be taken over under this key by content."""
-        query = "SELECT id FROM _calls WHERE content_key = ? AND status = 'done' ORDER BY id LIMIT 1"
+        # What is known of its version by now may be more than when it ran.
+        query = (
+            "SELECT c.id FROM _calls AS c JOIN _versions AS v ON v.id = c.version WHERE c.content_key = ? "
+            "AND c.status = 'done' AND json_extract(v.audit, '$.alone') ORDER BY c.id LIMIT 1"
+        )
         row = self._connections.one(query, (content_key,))
         return None if row is None else self.fetch_id(row[0])
 
@@ -135,7 +139,8 @@ class Reading(Catalogue):
         call = self.fetch(key)
         if call is None or call.status != "done" or call.result is None or results.brings_code(call.result):
             return None
-        return results.output_digest(call.result, self.layout(call.layout), name)
+        layout = self.layout(call.layout)
+        return results.output_digest(call.result, layout, name) if name in layout.names else None
 
     def statuses(self, keys: Sequence[str]) -> dict[str, Standing]:
         """How those of many keys that are stored are; their rows are not checked."""

@@ -130,10 +130,36 @@ def output_digest(data: bytes, layout: Layout, name: str) -> str:
 
 
 def brings_code(data: bytes) -> bool:
-    """Whether a result is more than its bytes: it holds instances of classes of the user's, functions, or paths."""
+    """Whether a result is more than its bytes: it holds instances of the user's classes, functions, paths, pickles."""
     found: list[External] = []
-    plain.decode(data, lambda tag, content: found.append(to_external(content if tag == "X" else content[0])))
+    tree = plain.decode(data, lambda tag, content: found.append(to_external(content if tag == "X" else content[0])))
+    octets = ("bytes", "bytearray")
+    return any(external.code or external.type_name in octets for external in found) or _holds_pickles(tree)
+
+
+def arguments_bring_code(data: bytes) -> bool:
+    """The same of stored arguments: a path among them counts by the content of its file, and so on."""
+    found: list[External] = []
+
+    def note(tag: str, content: Any) -> None:
+        if tag == "X":
+            found.append(to_external(content))
+
+    plain.decode(data, note)
     return any(external.code for external in found)
+
+
+def _holds_pickles(tree: object) -> bool:
+    """Whether a plain value holds bytes that may be a pickle: instances that are made of them bring their classes."""
+    queue = [tree]
+    for part in queue:
+        if isinstance(part, bytes) and part.startswith(b"\x80"):
+            return True
+        if isinstance(part, dict):
+            queue += [*part.keys(), *part.values()]
+        elif isinstance(part, list | tuple | set | frozenset):
+            queue += part
+    return False
 
 
 def facts(data: bytes, layout: Layout) -> dict[str, OutputFacts]:

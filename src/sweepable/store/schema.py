@@ -37,6 +37,8 @@ CREATE TABLE _calls (
     taken_from INTEGER, migration INTEGER
 ) STRICT;
 CREATE INDEX _calls_by_content_key ON _calls (content_key) WHERE content_key IS NOT NULL;
+CREATE INDEX _calls_by_origin ON _calls (taken_from) WHERE taken_from IS NOT NULL;
+CREATE INDEX _calls_by_migration ON _calls (migration) WHERE migration IS NOT NULL;
 CREATE INDEX _calls_by_version ON _calls (function, version, status);
 CREATE TABLE _migrations (
     id INTEGER PRIMARY KEY, function INTEGER NOT NULL, from_version INTEGER NOT NULL, to_version INTEGER NOT NULL,

@@ -153,12 +153,16 @@ class Store(Reading):
             written = {(blob.digest, blob.extension): blob for blob in self._written(pending)}
             with self._connections.writing() as c:
                 interned = self._connections.interned
-                number = taking.begin(c, into, interned)
+                number, lost = taking.begin(c, into, interned), set[str]()
                 for call, found in zip(calls, prepared, strict=True):
+                    if any(upstream.key in lost for upstream in call.new.upstream):
+                        lost.add(call.new.key)  # what it came from has another result by now
+                        continue
                     own = [written.get((blob.digest, blob.extension), blob) for blob in found.blobs]
                     content = call.by_content(contents.of_keys(c, call.needs))
                     new = call.new._replace(migration=number, arguments_content=content)
-                    index.put(c, new, found._replace(blobs=own), interned)
+                    if index.put(c, new, found._replace(blobs=own), interned).result != found.result:
+                        lost.add(call.new.key)
         return number
 
     def _rekeyed(self, call: Rekeyed) -> tuple[index.Prepared, list[preparing.Pending]]:
@@ -183,12 +187,12 @@ class Store(Reading):
             others=others,
         )
 
-    def revoke(self, migration: int, forgotten: Sequence[int]) -> None:
-        """Take a migration back: forget these calls, which it made or which came from those."""
+    def revoke(self, migration: int) -> None:
+        """Take a migration back: forget the calls that it made, and all that came from those. Blobs stay."""
         from sweepable.store import migrations
 
         with self._connections.writing() as c:
-            migrations.revoke(c, migration, forgotten)
+            migrations.revoke(c, migration)
 
     def relayout(self, call: StoredCall, outputs: Outputs) -> StoredCall:
         """The same call and value under other output names: its declaration has changed."""

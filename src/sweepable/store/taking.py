@@ -11,6 +11,7 @@ from sweepable.model import CodeVersion, Content, Environment, FunctionFacts, Ne
 from sweepable.store import migrations
 from sweepable.store.index import Prepared, find, function_id, put, version_id
 from sweepable.store.interned import Interned
+from sweepable.store.results import arguments_bring_code
 
 
 class Rekeyed(NamedTuple):
@@ -62,6 +63,10 @@ def take_over(
     replaced = [id for id, key, role, _ in edges if role != "nested" and key not in kept]
     if replaced and c.execute(_NESTED_BELOW, (origin.id, json.dumps(replaced))).fetchone():
         return None
+    inside = [id for id, _, role, _ in edges if role == "nested"]
+    given = (c.execute("SELECT arguments FROM _calls WHERE id = ?", (id,)).fetchone() for id in inside)
+    if any(row is None or arguments_bring_code(row[0]) for row in given):
+        return None  # what a path leads to may be another file by now, and the call inside another call
     nested = tuple(UpstreamCall(key, role, name) for _, key, role, name in edges if role == "nested")
     (text,) = c.execute("SELECT text FROM _environments WHERE id = ?", (origin.environment,)).fetchone() or ("{}",)
     (audit,) = c.execute("SELECT audit FROM _versions WHERE id = ?", (origin.version,)).fetchone() or (None,)
