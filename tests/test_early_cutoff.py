@@ -381,3 +381,27 @@ def test_a_function_that_is_not_watched_is_not_taken_over(run_script: RunScript)
         first = source.replace("use()", f"use{len(option)}()").replace("{made}", "n").replace("{used}", "made.value")
         second = first.replace("return n", "return n + 0" if option else "return 0 + n")
         assert run_script(first).stdout and run_script(second).stdout.split(maxsplit=1)[1].strip() == runs
+
+
+def test_another_branch_that_reads_a_file_is_not_taken_over(run_script: RunScript) -> None:
+    """Every run is watched for files, not only the first of a version: other arguments may take other ways."""
+    source = """
+        from pathlib import Path
+        import sweepable
+
+        HERE = Path(__file__).parent
+
+        @sweepable.cache(ignore_globals=["HERE"])
+        def prepare(n=1, save=False):
+            if save:
+                (HERE / "data.txt").write_text(str({factor} * n))
+            return n
+
+        @sweepable.cache(ignore_globals=["HERE"])
+        def use(prepared=prepare, full=False):
+            return (HERE / "data.txt").read_text() if full else "nothing"
+
+        print(use(), use(prepare.partial(save=True), full=True))
+    """
+    assert run_script(source.replace("{factor}", "1")).stdout.split() == ["nothing", "1"]
+    assert run_script(source.replace("{factor}", "2")).stdout.split() == ["nothing", "2"]

@@ -56,7 +56,7 @@ class Audit:
         What is to be recorded with the call: the functions that are in no version, as they are now.
     """
 
-    __slots__ = ("_call", "_known", "_store", "found", "state", "text", "watch")
+    __slots__ = ("_call", "_known", "_store", "alone", "found", "state", "text", "watch")
 
     def __init__(self, call: Call, store: Store, known: _Known, watch: Watch | None) -> None:
         self._call = call
@@ -64,6 +64,8 @@ class Audit:
         self._known = known
         self.watch = watch
         self.found: Found | None = None
+        #: Whether the run had to do with nothing but its arguments and its result, as far as was looked at.
+        self.alone = True
         self.state = state_of(known.functions)
         # A store that was made anew meanwhile is told, too.
         self.text = Found(functions=known.functions).text() if known.functions else ""
@@ -75,12 +77,15 @@ class Audit:
 
     def give_up(self) -> None:
         """The function raised: what was seen is not all there is, and the next run is looked at instead."""
-        if self.watch is not None:
+        if self.watch is not None and not self.watch.light:
             self._known.done = False
 
     def conclude(self, value: object, changed: str) -> None:
         """Work out what was seen, before the call is stored."""
         if self.watch is None:
+            return
+        if self.watch.light:
+            self.alone = is_alone(self.watch, self._call, self._store)
             return
         try:
             self.found = found_by(self.watch, self._call, self._store, value, changed)
@@ -116,11 +121,12 @@ def begin(call: Call, store: Store) -> Audit:
     known = _known.get(place)
     if known is None:
         known = _known[place] = _Known(_stored(store, callee, call.version))
-    watch = None
-    if not known.done:
-        known.done = True
-        watch = new_watch(callee) if callee.options.audit else None
-    return Audit(call, store, known, watch)
+    if not callee.options.audit:
+        return Audit(call, store, known, None)
+    if known.done:
+        return Audit(call, store, known, light_watch())
+    known.done = True
+    return Audit(call, store, known, new_watch(callee))
 
 
 def keep(store: Store, call: Call, version: int, found: Found) -> None:
@@ -160,6 +166,13 @@ def new_watch(callee: Callee, *, tracing: bool = False) -> Watch:
     return Watch(codes, functions=not pinned, tracing=tracing)
 
 
+def light_watch() -> Watch:
+    """Someone to watch a later run of a version, for what it has to do with files: other arguments, other branches."""
+    from sweepable.auditing import Watch
+
+    return Watch({}, functions=False, light=True)
+
+
 def _load_what_it_imports(codes: dict[int, CodeType]) -> None:
     """Modules that a run will import, if they have to be there before to be watched."""
     for module in ("subprocess", "socket", "numpy.random"):
@@ -178,7 +191,6 @@ def found_by(watch: Watch, call: Call, store: Store, value: object, changed: str
     moved = watch.moved()
     given = set(_paths((*call.bound, *_globals_of(call.callee)))) if watch.reads else set()
     returned = set(_paths((value,))) if watch.writes else set()
-    strange = [path for path in watch.reads if _is_the_users(path, store) and path not in given]
     functions = outsiders(watch.ran, watch.known, lambda: _reached_otherwise(call))
     return Found(
         reads=kept([path for path in watch.reads if _is_input(path, watch, store) and path not in given]),
@@ -190,10 +202,18 @@ def found_by(watch: Watch, call: Call, store: Store, value: object, changed: str
         changed=changed,
         functions=functions,
         saw_functions=watch.saw_functions,
-        alone=not (strange or watch.writes or watch.programs or watch.connections or moved)
-        and watch.environ == dict(os.environ)
-        and not call.version.untracked,
+        alone=is_alone(watch, call, store)
+        and not (moved or call.version.untracked)
+        and watch.environ == dict(os.environ),
     )
+
+
+def is_alone(watch: Watch, call: Call, store: Store) -> bool:
+    """Whether a run had nothing to do with files that it was not given, with other programs or machines."""
+    if watch.writes or watch.programs or watch.connections:
+        return False
+    given = set(_paths((*call.bound, *_globals_of(call.callee)))) if watch.reads else set()
+    return all(path in given or not _is_the_users(path, store) for path in watch.reads)
 
 
 def _is_input(path: str, watch: Watch, store: Store) -> bool:

@@ -52,9 +52,14 @@ class Watch:
         Whether to note which functions run.
     tracing : bool, default False
         Note them where the interpreter cannot tell at no cost, too.
+    light : bool, default False
+        Look at files, programs and connections alone, which costs next to nothing.
     """
 
-    def __init__(self, known: dict[int, CodeType], *, functions: bool, tracing: bool = False) -> None:
+    def __init__(
+        self, known: dict[int, CodeType], *, functions: bool, tracing: bool = False, light: bool = False
+    ) -> None:
+        self.light = light
         self.known = known
         self.monitored = functions and CAN_TELL and _monitor.is_free()
         self.traced = functions and tracing and not self.monitored
@@ -67,8 +72,8 @@ class Watch:
         self.connections: dict[str, None] = {}
         #: The user's code that ran and is not known, by id, with the globals that it ran in.
         self.ran: dict[int, tuple[CodeType, dict[str, Any]]] = {}
-        self.states = random_states()
-        self.environ = dict(os.environ)
+        self.states = {} if light else random_states()
+        self.environ = {} if light else dict(os.environ)
         #: Those of others, which wait while functions are traced.
         self.profilers: tuple[Any, Any] = (None, None)
 
@@ -184,6 +189,7 @@ def _noting(original: Callable[..., Any], note: Callable[..., None]) -> Callable
             logger().debug("the audit could not note a call of %r", original, exc_info=True)
         return found
 
+    call.__sweepable_notes__ = True  # type: ignore[attr-defined]  # a module that is imported meanwhile may keep it
     return call
 
 

@@ -78,6 +78,7 @@ class Run:
         self.given: dict[str, int] = {}
         self._doubt: str | None = None
         self._audit: audited.Audit
+        self._alone = True
         self._environment: Environment | None = None
 
     def doubt(self, record: Record, *, given: bool) -> None:
@@ -124,6 +125,7 @@ class Run:
         """Store what the function returned; hand it on whether or not that works."""
         changed = self.changed()
         self._audit.conclude(value, changed or "")
+        self._alone = self._audit.alone
         outputs, wrong = self.call.callee.declaration.take_apart(value)
         stored = self._keep("tainted" if changed else "done", outputs)
         self._audit.settle()
@@ -227,7 +229,8 @@ class Run:
         return new if self.content_keys is None else self._by_content(new, self._content_key(self.content_keys))
 
     def _by_content(self, new: NewCall, content_key: str | None) -> NewCall:
-        arguments = self.content_keys.arguments if self.content_keys is not None else None
+        # What it has to do with beside its arguments is no part of its content.
+        arguments = self.content_keys.arguments if self.content_keys is not None and self._alone else None
         return new._replace(content_key=content_key, arguments_content=arguments)
 
     def _content_key(self, keys: ContentKeys) -> str | None:

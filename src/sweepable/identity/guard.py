@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import sys
 import types
 from collections import OrderedDict, defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sized
@@ -28,6 +29,8 @@ _SLOW = 1e-3
 _FEW = 8
 #: Paths are written in full up to this length.
 _LONG = 200
+#: A value that takes more checks than this is checked by its digest.
+_MOST = 2000
 #: So many checks make one generated statement.
 _STATEMENT = 100
 
@@ -151,12 +154,19 @@ class Contents:
         """A value's content, however deep, stays what it is. What cannot change needs no check."""
         if self.checks.first("registered", generation, None):
             self.checks.add(f"generation[0] == {generation[0]}", "what was said with sweepable.register_digest")
-        stack = [(value, what)]
+        stack, before, met = [(value, what)], len(self.checks.found), list[int]()
+        most = before + _MOST
         while stack:
+            if len(self.checks.found) > most:  # so many checks take longer than one of the whole
+                del self.checks.found[before:]
+                self._watched.difference_update(met)
+                stack, most = list(self._digested(value, what)), sys.maxsize
+                continue
             part, path = stack.pop()
             if id(part) in self._watched or _is_leaf(part):
                 continue
             self._watched.add(id(part))
+            met.append(id(part))
             self.checks.name(part)  # kept, so that its id stays its own
             # The names of what is nested deep are shortened: they would be longer than all else.
             stack.extend(self._parts(part, path if len(path) <= _LONG else f"{path[:_LONG]}..."))

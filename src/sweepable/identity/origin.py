@@ -89,7 +89,7 @@ def _holds(entry: types.MemberDescriptorType | types.GetSetDescriptorType, obj: 
 def is_ours(obj: object) -> bool:
     """Whether an object is sweepable's own: a module, function or class of this package, or an instance of one."""
     if isinstance(obj, ModuleType):
-        return _top(obj.__name__) == OWN_NAME
+        return _top(vars(obj).get("__name__")) == OWN_NAME
     if isinstance(obj, FunctionType):
         return file_kind(obj.__code__.co_filename) == "own"
     cls = obj if isinstance(obj, type) else type(obj)
@@ -108,12 +108,14 @@ def _code_is_user(code: CodeType, namespace: Mapping[str, object]) -> bool:
 
 
 def _module_is_user(module: ModuleType) -> bool:
-    if module.__name__ in _MAINS:
+    # Never by attribute: a module may have a `__getattr__` that answers everything.
+    name = vars(module).get("__name__")
+    if name in _MAINS:
         return True
-    if _top(module.__name__) in sys.stdlib_module_names:
+    if _top(name) in sys.stdlib_module_names:
         return False
     file = file_of(module)
-    return file_kind(file) == "user" if file else not hasattr(module, "__spec__") or module.__spec__ is None
+    return file_kind(file) == "user" if file else vars(module).get("__spec__") is None
 
 
 def _named_is_user(name: object) -> bool:
@@ -129,10 +131,10 @@ def _named_is_user(name: object) -> bool:
 
 def file_of(module: ModuleType) -> str | None:
     """The file of a module, or the folder of a namespace package."""
-    file = getattr(module, "__file__", None)
+    file = vars(module).get("__file__")
     if isinstance(file, str):
         return file
-    folders = list(getattr(module, "__path__", ()))
+    folders = list(vars(module).get("__path__", ()))
     return str(folders[0]) if folders else None
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import threading
 from collections.abc import Callable, Mapping
 from types import CodeType
 from typing import NamedTuple, TypeAlias
@@ -15,7 +16,7 @@ from sweepable.identity.syntax import Form
 #: Whether a decorator is one of sweepable's own.
 IsOurs: TypeAlias = Callable[[ast.expr], bool]
 #: So many code objects are remembered, with their syntax trees; the oldest make room.
-_REMEMBERED = 2048
+_REMEMBERED = 16_384
 
 
 class Reading(NamedTuple):
@@ -35,6 +36,7 @@ class Reading(NamedTuple):
 
 
 _readings: dict[tuple[int, bool], Reading] = {}
+_remembering = threading.Lock()
 
 
 def read(
@@ -82,9 +84,9 @@ def _read(code: CodeType, located: Located, is_ours: IsOurs, look: Look, keep: b
 
     form = Form(located.node, ask, keep)
     body, found = form.serialise(), references.of_tree(form, code, ask_name)
-    while len(_readings) >= _REMEMBERED:
-        _readings.pop(next(iter(_readings)), None)
-    reading = _readings[id(code), keep] = Reading(
-        code, located, keep, tuple(asked.items()), tuple(looked.items()), body, found
-    )
+    reading = Reading(code, located, keep, tuple(asked.items()), tuple(looked.items()), body, found)
+    with _remembering:
+        while len(_readings) >= _REMEMBERED:
+            _readings.pop(next(iter(_readings)), None)
+        _readings[id(code), keep] = reading
     return reading

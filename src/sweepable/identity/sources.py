@@ -343,7 +343,7 @@ def take_in(texts: Mapping[str, tuple[str, ...]]) -> None:
         for filename, states in texts.items():
             known = _texts.setdefault(filename, [])
             fresh = [text for text in states if all(state.text != text for state in known)]
-            known += [Text(filename, text) for text in fresh]
+            known[:0] = [Text(filename, text) for text in fresh]
             del known[_STATES:]
             _travelling.add(filename)
 

@@ -172,10 +172,13 @@ class Encoder:
         if known is not None:
             return known[1]
         if self._describe is not None:
-            # Two classes of the same body are two: code may ask which one an instance is of.
+            # Two classes of the same body are two: code may ask which one an instance is of. And packages read the
+            # names of functions that they are given: `DataFrame.agg` names its results by them.
+            kind = type(value)
             name = text(value.__qualname__) if isinstance(value, type) else b""
+            called = text(value.__name__) if kind is types.FunctionType else b""  # type: ignore[attr-defined]
             content = sized(self._describe(value, written(self._path, self._trail)))
-            part = b"C" + name + content if name else b"D" + content
+            part = b"C" + name + content if name else b"D" + called + content
         elif isinstance(value, functools.partial | types.MethodType):
             return instance(self, value)
         else:

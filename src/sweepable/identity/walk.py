@@ -232,6 +232,8 @@ class Walk:
         more than its code.
         """
         options = self.options
+        if type(value) is types.FunctionType and "__sweepable_notes__" in vars(value):
+            value = value.__wrapped__  # type: ignore[attr-defined]  # what an audit watches
         while is_cached(value):
             said: Said = value.callee.said  # type: ignore[attr-defined]
             options = self._known(said.options.within(options))
@@ -251,7 +253,9 @@ class Walk:
         return *_mark(value), id(self.options)
 
     def unwrapped(self, value: object) -> object:
-        """The plain function within a cached one; any other value itself."""
+        """The plain function within a cached one, or one that an audit watches; any other value itself."""
+        if type(value) is types.FunctionType and "__sweepable_notes__" in vars(value):
+            return value.__wrapped__  # type: ignore[attr-defined]
         while is_cached(value):
             value = self.looked_through(value)
         return value

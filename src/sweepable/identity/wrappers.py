@@ -127,10 +127,18 @@ def _classify_wrapper(walk: Walk, value: Any) -> str | None:
     if kind.__module__.partition(".")[0] == "numba" and origin.underlying(value):
         return "wrapper"
     logs = any(issubclass(kind, imported("logging", name)) for name in _INERT_LOGGING)
-    return "" if logs or issubclass(kind, (io.IOBase, *_INERT)) else None
+    if not (logs or issubclass(kind, (io.IOBase, *_INERT))):
+        return None
+    return "inert" if walk.is_user(kind) else ""
 
 
 CLASSIFIERS += [_classify_ours, _classify_code, holders.classify, _classify_wrapper]
+
+
+def _explore_inert(walk: Walk, node: Node) -> None:
+    """A means of working of a class of the user's: what it does counts, not the state that it is in."""
+    node.own = b"inert"
+    walk.edge(node, "__class__", type(node.value))
 
 
 def _explore_wrapper(walk: Walk, node: Node) -> None:
@@ -384,6 +392,7 @@ def _explore_upstream(walk: Walk, node: Node) -> None:
 EXPLORERS.update(
     {
         "wrapper": _explore_wrapper,
+        "inert": _explore_inert,
         "cached": _explore_cached,
         "generic": _explore_generic,
         "package function": _explore_package_function,
