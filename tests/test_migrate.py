@@ -274,3 +274,101 @@ def test_what_does_not_fit_is_refused(tmp_path: Path) -> None:
     assert other.migrate("why not", from_version="v1").rekeyed == 1
     with pytest.raises(MigrationError, match="needs a dict"):
         other.migrate("why not", add=["x"])
+
+
+def pair(source: str, **said: object) -> dict[str, Any]:
+    namespace: dict[str, Any] = {"sweepable": sweepable, "np": np, "RUNS": RUNS}
+    exec(source.format(**said), namespace)
+    return namespace
+
+
+BELOW = """
+@sweepable.cache
+def sim({signature}):
+    return {body}
+
+@sweepable.cache
+def ev(sim=sim):
+    return sim.{read}
+
+@sweepable.cache
+def nested(x=1.0):
+    return sim(x)
+"""
+
+
+def test_a_changed_default_is_seen_by_those_who_call_inside() -> None:
+    """What a body calls now may be another call than it was, whatever a migration says of the function it calls."""
+    old = pair(BELOW, signature="x=1.0, g=2.0", body="x * g", read="value")
+    assert (old["nested"](), old["ev"]()) == (2.0, 2.0)
+    new = pair(BELOW, signature="x=1.0, g=3.0", body="g * x", read="value")
+    new["sim"].migrate("only the order").apply()
+    assert (new["nested"](), new["sim"](g=2.0), new["ev"]()) == (3.0, 2.0, 3.0)
+
+
+def test_outputs_computed_anew_reach_what_is_below() -> None:
+    """What came from the outputs as they were runs again, from those as they are."""
+    source = "dict(y=1.0, e={factor} * x)"
+    old = pair(BELOW, signature="x=1.0", body=source.format(factor=1), read="e")
+    assert old["ev"]() == 1.0 and old["nested"]() == {"y": 1.0, "e": 1.0}
+    new = pair(BELOW, signature="x=1.0", body=source.format(factor=5), read="e")
+    new["sim"].migrate("e was wrong", recompute_outputs=["e"]).apply()
+    assert (new["sim"](), new["ev"](), new["nested"]()) == ({"y": 1.0, "e": 5.0}, 5.0, {"y": 1.0, "e": 5.0})
+
+
+def test_a_result_that_is_there_is_not_overruled() -> None:
+    """Where a call has run under the new code, and differs, what came from the earlier one does not hold below it."""
+    old = pair(BELOW, signature="x=1.0", body="x", read="value")
+    old["ev"](), old["ev"](old["sim"].partial(x=2.0))
+    new = pair(BELOW, signature="x=1.0", body="x * 100", read="value")
+    plan = new["sim"].migrate("holds for x = 2 and others")
+    assert new["sim"]() == 100.0  # between plan and apply
+    plan.apply()
+    assert new["ev"]() == 100.0 and new["ev"](new["sim"].partial(x=2.0)) == 2.0
+    again = new["sim"].migrate("once more", from_version="v1")
+    assert again.there == 2 and again.apply().calls == 0 and new["ev"]() == 100.0
+
+
+def test_names_that_no_call_has_are_refused() -> None:
+    """A misspelled name would otherwise change nothing, silently; two parameters never become one."""
+    old = pair("@sweepable.cache\ndef f(k=1, n=5):\n    return dict(a=k + n)")
+    old["f"]()
+    new = pair("@sweepable.cache\ndef f(n=5):\n    return dict(b=n)")
+    with pytest.raises(sweepable.UnknownName, match=r"'aa'; did you mean 'a'\?"):
+        new["f"].migrate("names", remove=["k"], rename_outputs={"aa": "b"})
+    assert list(new["f"].migrate("k is n", rename={"k": "n"}).left) == [
+        "of f: two of their parameters would have one name"
+    ]
+
+
+def test_a_revoked_migration_leaves_nothing_behind() -> None:
+    """Neither what was computed from it after the plan was made, nor what is computed from a Record held since."""
+    old = pair(BELOW, signature="x=1.0", body="x", read="value")
+    old["sim"]()
+    new = pair(BELOW, signature="x=1.0", body="x * 100", read="value")
+    new["sim"].migrate("a mistake").apply()
+    held, plan = new["sim"].get_or_run(), new["sim"].migrations()[-1].revoke()
+    assert new["ev"]() == 1.0
+    plan.apply()
+    with pytest.warns(sweepable.TaintedCall, match="forgotten"):
+        assert new["ev"](held) == 1.0  # the Record says so, but nobody else is served it
+    assert new["ev"]() == 100.0
+
+
+def test_a_method_is_migrated_with_its_class() -> None:
+    """The instance brings the code of its class, the method's own included; as it is now."""
+    source = """
+class Motor:
+    def __init__(self, k):
+        self.k = k
+
+    @sweepable.cache(ignore_globals=["RUNS"])
+    def run(self, x=1):
+        RUNS.append(x)
+        return {body}
+"""
+    assert pair(source, body="self.k * x")["Motor"](2).run() == 2
+    RUNS.clear()
+    new = pair(source, body="x * self.k")["Motor"]
+    assert new.run.migrate("refactored", check=1).apply().calls == 1
+    assert new(2).run() == 2 and RUNS == [1]  # the check alone

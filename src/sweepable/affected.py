@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections import Counter
 from collections.abc import Mapping
 from typing import NamedTuple
@@ -19,10 +20,11 @@ from sweepable.outputs import short
 from sweepable.record import Record
 from sweepable.registry import known, siblings
 from sweepable.rekeying import ByContent, Left, Stored, key_of, moved, same_apart_from, stored
+from sweepable.runs import environment_of
 from sweepable.store.codecs import Summary
 from sweepable.store.store import Store, StoredFunction, StoredVersion
 from sweepable.store.taking import Rekeyed
-from sweepable.trial import merged
+from sweepable.trial import call_of, merged
 
 _DONE = "SELECT id FROM _calls WHERE function = ? AND version = ? AND status = 'done' ORDER BY id"
 _BELOW = (
@@ -231,8 +233,13 @@ class Found:
         changes = self.changes
         if step.origin.id not in self.own or not (changes.rename_outputs or changes.recompute_outputs):
             return step
+        begun, started = time.perf_counter(), time.time()
         outputs = merged(self.callee, self.store, step, changes.rename_outputs, changes.recompute_outputs)
-        return step._replace(new=step.new._replace(outputs=outputs))
+        new = step.new._replace(outputs=outputs)
+        if changes.recompute_outputs:  # it is a result of here and now
+            here = environment_of(call_of(self.callee, self.store, step))
+            new = new._replace(started=started, seconds=time.perf_counter() - begun, environment=here)
+        return step._replace(new=new)
 
     # -- what is downstream
 

@@ -32,14 +32,32 @@ _SYSTEM = ("/proc/", "/sys/", "/dev/", "/etc/", "/usr/share/", "/usr/lib/")
 _CACHES = (".cache", ".config", ".local", ".matplotlib", ".ipython", ".jupyter", ".keras", ".numba_cache")
 
 
+#: Parts of the names of what has to do with files, other programs or machines.
+_TOUCHING = (
+    *("open", "read", "write", "load", "save", "dump", "file", "path", "connect", "system", "spawn", "exec", "popen"),
+    *("subprocess", "run", "call", "memmap", "socket", "request", "fetch", "url", "to_csv", "to_parquet", "to_hdf"),
+)
+
+
 class _Known:
     """What this process knows of the audit of one version in one store."""
 
-    __slots__ = ("done", "functions")
+    __slots__ = ("_may_touch", "done", "functions")
 
     def __init__(self, found: Found | None) -> None:
+        self._may_touch: bool | None = None
         self.done = found is not None and (found.saw_functions or not hasattr(sys, "monitoring"))
         self.functions: tuple[Outside, ...] = found.functions if found is not None else ()
+
+    def may_touch(self, callee: Callee) -> bool:
+        """Whether its code uses any name that sounds like files, programs or connections: then every run is watched.
+
+        Watching costs as much as finding a call: what computes alone is not made to pay for it.
+        """
+        if self._may_touch is None:
+            names = {name.lower() for code in codes_of(callee.code).values() for name in code.co_names}
+            self._may_touch = any(word in name for name in names for word in _TOUCHING)
+        return self._may_touch
 
 
 _known: dict[tuple[str, str, str, str], _Known] = {}
@@ -124,7 +142,7 @@ def begin(call: Call, store: Store) -> Audit:
     if not callee.options.audit:
         return Audit(call, store, known, None)
     if known.done:
-        return Audit(call, store, known, light_watch())
+        return Audit(call, store, known, light_watch() if known.may_touch(callee) else None)
     known.done = True
     return Audit(call, store, known, new_watch(callee))
 

@@ -125,12 +125,17 @@ def _whole(like: Any, values: Mapping[str, object]) -> Any:
         return dict(values)
     if type(like) in (tuple, list):
         return type(like)(values.values())
-    if isinstance(like, tuple) and hasattr(like, "_replace"):
-        return like._replace(**values)
-    if hasattr(type(like), "__dataclass_fields__") and len(values) > 1:
-        import dataclasses
+    try:
+        if isinstance(like, tuple) and hasattr(like, "_replace"):
+            return like._replace(**values)
+        if hasattr(type(like), "__dataclass_fields__") and len(values) > 1:
+            import dataclasses
 
-        return dataclasses.replace(like, **values)
+            return dataclasses.replace(like, **values)
+    except (TypeError, ValueError) as error:
+        raise MigrationError(
+            f"a {type(like).__name__} cannot be given the outputs {', '.join(values)}: {error}"
+        ) from error
     (value,) = values.values()
     return value
 

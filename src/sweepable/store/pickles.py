@@ -116,7 +116,7 @@ def _is_more(kind: object) -> bool:
     return more or is_user_code(kind)
 
 
-_Pickled: TypeAlias = tuple[bytes, list[memoryview], set[object]]
+_Pickled: TypeAlias = tuple[bytes, list[memoryview], list[object]]
 
 
 def _pickled(value: object, limit: int | None, parts: Sequence[object]) -> _Pickled:
@@ -150,9 +150,9 @@ def _dump(pickler: Any, value: object, limit: int | None, parts: Sequence[object
     if parts:
         pickler = _referring(pickler, parts)
     writing = pickler(file, protocol=5, buffer_callback=keep_inside)
-    writing.kinds = set()
+    writing.kinds = {}
     writing.dump(value)
-    return file.getvalue(), buffers, writing.kinds
+    return file.getvalue(), buffers, list(writing.kinds.values())
 
 
 def _referring(pickler: Any, parts: Sequence[object]) -> type[pickle.Pickler]:
@@ -180,7 +180,7 @@ def _container(data: bytes, buffers: list[memoryview], align: int) -> list[Buffe
 def _reduce_main(found: Any) -> tuple[Any, ...] | None:
     """How classes and functions of ``__main__``, or made inside functions, are written: None for all else."""
     if not isinstance(found, (type, types.FunctionType)):
-        return (type(found), (int(found),)) if type(found) in _TWINS else None
+        return (type(found), (int(found),)) if any(type(found) is twin for twin in _TWINS) else None
     name = found.__qualname__
     if found.__module__ not in _MAIN and "<locals>" not in name:
         return None
@@ -215,27 +215,28 @@ def _reduce(found: Any) -> tuple[Any, ...] | None:
 
 
 class _PlainPickler(pickle.Pickler):
-    #: The classes of what was written, and the classes and functions among it.
-    kinds: set[object]
+    #: The classes of what was written, and the classes and functions among it, by id: some cannot be hashed.
+    kinds: dict[int, object]
 
     def reducer_override(self, found: Any) -> Any:
-        self.kinds.add(_kind(found))
+        _note_kind(self.kinds, found)
         reduced = _reduce(found)
         return NotImplemented if reduced is None else reduced
 
 
-def _kind(found: object) -> object:
-    return found if isinstance(found, type | types.FunctionType) else type(found)
+def _note_kind(kinds: dict[int, object], found: object) -> None:
+    kind = found if isinstance(found, type | types.FunctionType) else type(found)
+    kinds[id(kind)] = kind
 
 
 def _cloud_pickler() -> type[pickle.Pickler]:
     import cloudpickle
 
     class CloudPickler(cloudpickle.Pickler):  # type: ignore[misc]
-        kinds: set[object]
+        kinds: dict[int, object]
 
         def reducer_override(self, found: Any) -> Any:
-            self.kinds.add(_kind(found))
+            _note_kind(self.kinds, found)
             if isinstance(found, (io.TextIOWrapper, memoryview)):
                 # cloudpickle would make text in memory of the one, and bytes of the other
                 raise pickle.PicklingError(f"a {type(found).__name__} would not come back as one")
