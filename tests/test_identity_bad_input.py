@@ -181,7 +181,7 @@ def test_arguments_nested_ten_thousand_deep(run_script: RunScript, limit: int | 
 def test_globals_nested_deeper_than_the_recursion_limit(run_script: RunScript, kind: str) -> None:
     """A global that is nested too deeply to be digested as a whole counts part by part, to its end."""
     script = f"""
-    DEEP = nested({kind!r}, 2_000)
+    DEEP = nested({kind!r}, 1_200)
     END = DEEP
     while END != 0:
         BEFORE, END = END, END[0] if isinstance(END, list) else END.next

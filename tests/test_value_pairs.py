@@ -476,13 +476,13 @@ DEEP = """
     def run():
         for kind in pairs.NESTED:
             try:
-                kept.append(pairs.nested(kind, 30_000))  # Python itself crashes when it frees some of these
+                kept.append(pairs.nested(kind, 10_000))  # Python itself crashes when it frees some of these
                 f(kept[-1])
             except sweepable.UndigestibleError as error:
                 assert str(error).startswith("f(): mesh is a "), error
                 print(kind)
 
-    GLOBAL = pairs.nested("tuple", 30_000)
+    GLOBAL = pairs.nested("tuple", 3_000)
 
     @sweepable.cache
     def g(x=1):
@@ -501,7 +501,7 @@ DEEP = """
 @pytest.mark.parametrize("limit", [1_000, 1_000_000])
 @pytest.mark.filterwarnings("default")
 def test_deep_arguments_do_not_crash_the_process(run_script: RunScript, limit: int) -> None:
-    """A call with an argument nested thirty thousand deep is refused by name, in threads too, whatever the limit."""
+    """A call with an argument nested ten thousand deep is refused by name, in threads too, whatever the limit."""
     environment = {"PYTHONPATH": f"{script_environment('')['PYTHONPATH']}:{Path(__file__).parent}"}
     done = run_script(DEEP, arguments=(str(limit),), env=environment, hashseed=1)
     assert done.stdout.split("\n") == [*NESTED, *NESTED, "1", ""]

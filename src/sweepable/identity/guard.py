@@ -158,10 +158,12 @@ class Contents:
         most = before + _MOST
         while stack:
             if len(self.checks.found) > most:  # so many checks take longer than one of the whole
-                del self.checks.found[before:]
-                self._watched.difference_update(met)
-                stack, most = list(self._digested(value, what)), sys.maxsize
-                continue
+                most = sys.maxsize
+                if _can_be_digested(value):
+                    del self.checks.found[before:]
+                    self._watched.difference_update(met)
+                    stack = list(self._digested(value, what))
+                    continue
             part, path = stack.pop()
             if id(part) in self._watched or _is_leaf(part):
                 continue
@@ -406,6 +408,14 @@ def _is_leaf(value: object) -> bool:
         or any(getattr(kind, mark, False) for mark in _OURS)
         or (kind is not np.ndarray and not issubclass(kind, tuple | frozenset) and is_frozen(value))
     )
+
+
+def _can_be_digested(value: object) -> bool:
+    try:
+        _fingerprint(value)
+    except UndigestibleError:
+        return False
+    return True
 
 
 def _fingerprint(value: object) -> tuple[bytes, list[object]]:

@@ -127,6 +127,16 @@ class Findings:
             self.notes.append(sentence)
 
 
+class Unwatched(Watch):
+    """Stands in for a walk that only digests: the content of values is looked at once, not twice."""
+
+    def __init__(self) -> None:
+        super().__init__(None, lambda kind: False)
+
+    def content(self, value: object, what: str) -> None:
+        """Nothing is rechecked later."""
+
+
 class Walk:
     """One walk from a root.
 
@@ -149,7 +159,7 @@ class Walk:
         self.options = options
         self._known_options = {options: options}
         self.mode = mode
-        self.watch = watch or Watch(None, lambda kind: False)
+        self.watch = watch or Unwatched()
         self.findings = Findings()
         self.nodes: list[Node] = []
         self.bound = root if bound else None
