@@ -79,6 +79,24 @@ PLAIN = [
         "n=3",
     ),
     runs(
+        "a private attribute of an Enum member",
+        "import enum\nclass M(enum.Enum):\n    A = 1\nM.A._w = 5\ndef f(x):\n    return M.A._w",
+        "_w = 5",
+        "_w = 6",
+    ),
+    runs(
+        "a method of a logging.Formatter of one's own",
+        "import logging\nclass F(logging.Formatter):\n    def format(self, r):\n        return 'a'\nM = F()\ndef f(x):\n    return M.format(None)",
+        "'a'",
+        "'b'",
+    ),
+    runs(
+        "the name of a function in a table",
+        "import pandas as pd\ndef p2p(s):\n    return s.max() - s.min()\nT = {'v': [p2p]}\ndef f(x):\n    return list(pd.DataFrame({'v': [1, 2]}).agg(T).index)",
+        "p2p",
+        "spread",
+    ),
+    runs(
         "__class_getitem__",
         "class A:\n    def __class_getitem__(cls, k):\n        return k + 1\ndef f(x):\n    return A[x]",
         "k + 1",

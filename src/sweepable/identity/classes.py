@@ -11,6 +11,7 @@ from sweepable.identity import attached, origin, sources
 from sweepable.identity.annotations import spelled, written_in
 from sweepable.identity.graph import Node
 from sweepable.identity.resolver import Resolver
+from sweepable.identity.standard import is_reserved
 from sweepable.identity.walk import EXPLORERS, Walk
 
 #: Entries that say where a class is, or that Python keeps for itself.
@@ -195,7 +196,7 @@ def _enumeration(walk: Walk, node: Node, cls: enum.EnumMeta) -> None:
     members: dict[str, Any] = dict(cls.__members__)
     for name, member in members.items():
         walk.edge(node, name, member._value_, member, spoken=f"{cls.__qualname__}.{name}")
-        own = [(key, part) for key, part in vars(member).items() if not key.startswith("_")]
+        own = [(key, part) for key, part in vars(member).items() if not is_reserved(key)]
         for key, part in sorted(own):
             walk.edge(node, f"{name}.{key}", part, member)
         walk.watch.content(vars(member), f"the member {name} of {cls.__qualname__}")
