@@ -258,6 +258,22 @@ def test_calls_that_hold_others_in_a_list_stay() -> None:
     assert RUNS == ["best"]
 
 
+def test_what_was_moved_and_edited_at_once_is_migrated_where_it_was(run_script: RunScript) -> None:
+    """A function that has another place and other code is not known to be the earlier one: the error says how it is."""
+    function = "import sweepable\n@sweepable.cache\ndef depth(x):\n    print('runs')\n    return x * 2.0\n"
+    before = function + "if __name__ == '__main__':\n"
+    after = before.replace("depth(x)", "depth(x, offset=0.0)").replace("x * 2.0", "x * 2.0 + offset")
+    migrate = "    depth.migrate('an offset', add={'offset': 0.0}).apply()\n"
+    call = "    print(depth(3.0))\n"
+    assert run_script(before + call, name="here.py").stdout.split() == ["runs", "6.0"]
+    refused = run_script(after + migrate, name="there.py", check=False)
+    assert "MigrationError: depth: no call is stored from " in refused.stderr
+    assert "only of a function of that name in " in refused.stderr
+    assert "here.py" in refused.stderr
+    run_script(after + migrate, name="here.py")
+    assert run_script(after + call, name="there.py").stdout.split() == ["6.0"]
+
+
 def test_what_does_not_fit_is_refused(tmp_path: Path) -> None:
     """Without a reason, without anything to migrate, with a version that is not there."""
     functions = define()

@@ -167,12 +167,25 @@ def plan(callee: Callee, changes: Changes, *, from_version: str | None, check: i
     store, now = current_store(callee.options.store), callee.version()
     function = store.find_function(callee.name, now.digest, callee.facts.home)
     if function is None:
-        raise MigrationError(f"{callee.name}: no call is stored, so there is nothing to migrate")
+        raise MigrationError(
+            f"{callee.name}: no call is stored{_elsewhere(store, callee)}, so there is nothing to migrate"
+        )
     version = _version_before(store, callee, function, now, from_version)
     _check_names(callee, changes)
     found = Found(callee, store, function, version, changes)
     found.find()
     return MigrationPlan(found, check=check)
+
+
+def _elsewhere(store: Store, callee: Callee) -> str:
+    """Where a function of that name is known from: what is moved and edited at once is no longer known to be it."""
+    homes = [home for found in store.functions() if found.name == callee.name for home in found.homes]
+    if not homes:
+        return ""
+    return (
+        f" from {callee.facts.home}, only of a function of that name in {', '.join(homes)}, with other "
+        "code (if it was moved and edited since: put it back there as it is now, migrate, and move it then)"
+    )
 
 
 def migrations(callee: Callee) -> list[Migration]:
