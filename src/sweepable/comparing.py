@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import copy
 import math
 from collections.abc import Iterator
@@ -252,8 +251,10 @@ class _Rerun:
         except Exception as error:  # what it raises is what is asked for
             self.error = f"{type(error).__name__}: {error}"
         self.changed = self._changed(bound)
-        with contextlib.suppress(Exception):
+        try:
             self.found = audited.found_by(watch, call, store, self.value, self.changed or "")
+        except Exception:  # what was noticed on the way is less than the comparison
+            logger().warning("what the audit of %s noticed could not be told", call.callee.name, exc_info=True)
 
     def sentences(self) -> tuple[str, ...]:
         """What was noticed beside the value."""
