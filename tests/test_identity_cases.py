@@ -15,12 +15,14 @@ import pytest
 import edits_classes
 import edits_functions
 import edits_modules
+import edits_sharing
 import edits_values
 from editing import Case, Found, run_state, run_written
 from edits_layout import UGLY
 
 CASES = [
     *(*edits_functions.CASES, *edits_classes.CASES, *edits_modules.CASES, *edits_values.CASES),
+    *edits_sharing.CASES,
     Case("ugly", True, UGLY, UGLY, differs=False),
 ]
 

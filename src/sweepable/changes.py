@@ -16,6 +16,9 @@ _CODE = frozenset({"function", "class"})
 _LONGEST_VALUE = 100
 _MOST_LINES = 60
 _MOST_NODES = 40
+_REARRANGED = (
+    "what is reached is the same, in another order or by other paths, or a name stands for another of several equal things"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +149,7 @@ class CodeDifference:
         if len(self.nodes) > _MOST_NODES:
             yield Line(f"... and {len(self.nodes) - _MOST_NODES} more, in .nodes", 0, "aside")
         if not self.nodes:
-            yield Line("nothing" if self.same else "what is reached is the same, in another order or by other paths")
+            yield Line("nothing" if self.same else _REARRANGED)
 
     def __str__(self) -> str:
         return as_text(self._shown())

@@ -145,8 +145,10 @@ class Resolver:
         if reference.guessed and isinstance(value, ModuleType):
             return
         target = self._walk.edge(self._node, name, value, holder)
-        if target is not None and isinstance(holder, dict):
-            self._walk.of_modules.add(target)
+        if target is not None:
+            self._walk.named.add(target)
+            if isinstance(holder, dict):
+                self._walk.of_modules.add(target)
         self._place(target, name, holder)
         for text in _texts_in(value):
             self.text(text)

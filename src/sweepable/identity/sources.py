@@ -29,6 +29,8 @@ _STATES = 8
 _SENT = "<dynamic-code>"
 _MAINS = ("__main__", "__mp_main__")
 _IMPORT = re.compile(r"^([ \t]*)(?:from\s+\S+\s+)?import\s+(\([^)]*\)|[^\n]*)", re.MULTILINE)
+#: Makes spaces of what stands between names; a pattern would take as long to compile as all the rest takes.
+_APART = dict.fromkeys(map(ord, "()[]{},.;:#*=\\\"'"), " ")
 _DEFINITIONS = ("def ", "async def ")
 #: How a line goes on, or is no statement, where it is not indented: within brackets, or a comment.
 _WITHIN = " \t\r\f)]}#"
@@ -122,7 +124,7 @@ class Text:
         """The names that import statements of the text may bind, anywhere or for certain in the module; some more."""
         if unindented not in self._imports:
             parts = [part for indent, part in _IMPORT.findall(self.text) if not (unindented and indent)]
-            names = dict.fromkeys(name for part in parts for name in re.findall(r"\w+", part))
+            names = dict.fromkeys(name for part in parts for name in part.translate(_APART).split())
             self._imports[unindented] = [n for n in names if n.isidentifier() and not keyword.iskeyword(n)]
         return self._imports[unindented]
 

@@ -11,6 +11,7 @@ import numpy as np
 from sweepable.identity import graph, origin
 from sweepable.identity.graph import Node
 from sweepable.identity.guard import Watch
+from sweepable.identity.sharing import with_sharing
 from sweepable.identity.values import encode_scalar
 
 
@@ -172,6 +173,8 @@ class Walk:
         self.calls: list[object] = []
         #: Nodes that code finds in its modules, which nobody gave it.
         self.of_modules: set[Node] = set()
+        #: Nodes that a name stands for: in a module, or in a closure.
+        self.named: set[Node] = set()
         #: Values that are nested too deeply to be digested as a whole, for so many levels more.
         self.deep: dict[Node, int] = {}
         self._by_value: dict[object, Node] = {}
@@ -191,6 +194,7 @@ class Walk:
             EXPLORERS["defaults"](self, node)
             self._explore_pending()
         graph.settle(self.nodes, self._find)
+        node.digest = with_sharing(node, self.nodes, self.named)
         return node
 
     def _explore_pending(self) -> None:
