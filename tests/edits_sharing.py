@@ -1,6 +1,5 @@
 """Edits of which of several equal things a name stands for: code can ask with ``is``."""
 
-# ruff: noqa: E501
 # A project on one line, with its edit beside it, is easier to compare than one on many.
 from __future__ import annotations
 

@@ -17,7 +17,8 @@ _LONGEST_VALUE = 100
 _MOST_LINES = 60
 _MOST_NODES = 40
 _REARRANGED = (
-    "what is reached is the same, in another order or by other paths, or a name stands for another of several equal things"
+    "what is reached is the same, in another order or by other paths; or a name stands for another one of several "
+    "equal things"
 )
 
 

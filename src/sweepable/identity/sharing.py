@@ -85,5 +85,5 @@ def _is_ordered(value: Any, depth: int) -> bool:
     kind = type(value)
     if kind in (set, frozenset) or depth == 0:
         return False
-    parts = value if kind in (list, tuple) else (*value, *value.values()) if kind is dict else attributes_of(value).values()
-    return all(_is_ordered(part, depth - 1) for part in parts)
+    parts = value if kind in (list, tuple) else (*value, *value.values()) if kind is dict else ()
+    return all(_is_ordered(part, depth - 1) for part in (*parts, *attributes_of(value).values()))
