@@ -7,7 +7,7 @@ import sys
 import types
 from typing import Any
 
-from sweepable.identity import attached, origin, sources
+from sweepable.identity import attached, fields, origin, sources
 from sweepable.identity.annotations import spelled, written_in
 from sweepable.identity.graph import Node
 from sweepable.identity.resolver import Resolver
@@ -45,15 +45,7 @@ _BOOKKEEPING = frozenset(
         "__readonly_keys__",
     ]
 )
-#: Modules that put functions of their own into classes of the user's.
-_WRITERS = frozenset({"dataclasses", "collections", "typing", "typing_extensions", "enum"})
 _PYDANTIC = ("__pydantic_", "__private_attributes__", "__class_vars__", "__signature__")
-_DATACLASS_FLAGS = ("init", "repr", "eq", "order", "unsafe_hash", "frozen")
-_FIELD_FLAGS = ("init", "repr", "hash", "compare", "kw_only")
-_ATTRS_PARTS = (
-    *("default", "validator", "converter", "init", "repr", "hash", "eq", "order", "kw_only", "on_setattr"),
-    *("alias", "eq_key", "order_key"),
-)
 #: What `enum` works out from the members.
 _ENUM_BOOKKEEPING = frozenset(
     [
@@ -62,6 +54,8 @@ _ENUM_BOOKKEEPING = frozenset(
         *("_all_bits_", "_inverted_"),
     ]
 )
+#: What `enum` copies into each class from its last base, where the class body says nothing of it.
+_ENUM_SHOWN = ("__repr__", "__str__", "__format__")
 
 
 def explore_class(walk: Walk, node: Node) -> None:
@@ -83,10 +77,7 @@ def explore_class(walk: Walk, node: Node) -> None:
     _relations(walk, node, cls)
     if isinstance(cls, enum.EnumMeta):
         _enumeration(walk, node, cls)
-    if "__dataclass_fields__" in vars(cls):
-        _dataclass(walk, node, cls)
-    if "__attrs_attrs__" in vars(cls):
-        _attrs(walk, node, cls)
+    fields.explore(walk, node, cls)
     for name in sorted(vars(cls)):
         if not _is_bookkeeping(walk, cls, name):
             walk.edge(node, name, vars(cls)[name], cls, spoken=f"{label}.{name}")
@@ -114,7 +105,7 @@ def _is_bookkeeping(walk: Walk, cls: type, name: str) -> bool:
         return not walk.mode.keep
     if isinstance(entry, types.MemberDescriptorType | types.GetSetDescriptorType):
         return True  # a slot: __slots__ names it
-    if type(entry).__name__ == "_tuplegetter" or _is_generated(name, entry):
+    if type(entry).__name__ == "_tuplegetter" or fields.is_generated(name, entry):
         return True
     if name == "__init__" and getattr(cls, "_is_protocol", None) is not None:
         return not walk.is_user(entry)  # typing puts it there when an instance is first made
@@ -125,30 +116,14 @@ def _is_of_enum(walk: Walk, cls: enum.EnumMeta, name: str) -> bool:
     """Whether an entry is a member, or one of those that `enum` keeps for itself."""
     if name in cls.__members__ or name in _ENUM_BOOKKEEPING:
         return True
-    function = origin.underlying(vars(cls)[name])
+    entry = vars(cls)[name]
+    if name in _ENUM_SHOWN:  # put there from the base, unless somebody put another one there
+        return entry is getattr(cls.__bases__[-1], name, None)
+    function = origin.underlying(entry)
     return (
         (function is not None or name == "_new_member_")
         and name.startswith("_")
         and not (function is not None and walk.is_user(function))
-    )
-
-
-def _is_convention(name: str) -> bool:
-    return (name.startswith("__") and name.endswith("__")) or name in ("_make", "_replace", "_asdict")
-
-
-def _is_generated(name: str, entry: object) -> bool:
-    """Whether a method was written by `dataclasses`, `attrs` or `namedtuple`; fields and options stand for it."""
-    entry = getattr(entry, "__func__", entry)
-    function = getattr(entry, "__wrapped__", entry)
-    if not isinstance(function, types.FunctionType):
-        return False
-    code = function.__code__
-    return (
-        code.co_qualname.startswith("__create_fn__.<locals>.")
-        or code.co_filename.startswith(("<attrs generated", "<namedtuple_"))
-        or (code.co_filename == "<string>" and str(function.__globals__.get("__name__")).startswith("namedtuple_"))
-        or (_is_convention(name) and function.__globals__.get("__name__") in _WRITERS)
     )
 
 
@@ -200,38 +175,6 @@ def _enumeration(walk: Walk, node: Node, cls: enum.EnumMeta) -> None:
         for key, part in sorted(own):
             walk.edge(node, f"{name}.{key}", part, member)
         walk.watch.content(vars(member), f"the member {name} of {cls.__qualname__}")
-
-
-def _dataclass(walk: Walk, node: Node, cls: Any) -> None:
-    from dataclasses import MISSING
-
-    options = vars(cls).get("__dataclass_params__")
-    flags = tuple(bool(getattr(options, name, False)) for name in _DATACLASS_FLAGS)
-    walk.edge(node, "dataclass", flags)
-    fields = cls.__dataclass_fields__
-    walk.watch.size(fields, f"the fields of {cls.__qualname__}")
-    for name, part in fields.items():
-        walk.watch.binding(fields, name, part, f"the field {name} of {cls.__qualname__}")
-        settings = tuple(getattr(part, flag) for flag in _FIELD_FLAGS)
-        kind = getattr(part._field_type, "name", "")
-        walk.edge(node, f"field {name}", (kind, *(None if isinstance(s, type) else bool(s) for s in settings)))
-        walk.edge(node, f"metadata of {name}", dict(part.metadata))
-        for setting in ("default", "default_factory"):
-            value = getattr(part, setting)
-            if not isinstance(value, type(MISSING)):  # a copy of the one MISSING, in another process
-                walk.watch.attribute(part, setting, value, f"the {setting} of {cls.__qualname__}.{name}")
-                walk.edge(node, f"{setting} of {name}", value, part)
-
-
-def _attrs(walk: Walk, node: Node, cls: Any) -> None:
-    for part in cls.__attrs_attrs__:
-        for setting in _ATTRS_PARTS:
-            value = getattr(part, setting, None)
-            if value is not None and type(value).__name__ != "_Nothing":
-                walk.edge(node, f"{setting} of {part.name}", value, part)
-        walk.edge(node, f"metadata of {part.name}", dict(part.metadata))
-    names = sorted(name for name, entry in vars(cls).items() if _is_generated(name, entry) and name != "__replace__")
-    node.own += "\0".join(["", *names]).encode()
 
 
 def _place(node: Node, cls: type) -> None:

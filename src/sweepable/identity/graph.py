@@ -8,7 +8,7 @@ from typing import Protocol
 from blake3 import blake3
 
 #: Part of every digest: a change of what is digested, or how, raises it.
-FORMAT = b"sweepable code 2"
+FORMAT = b"sweepable code 3"
 
 
 class Describe(Protocol):
