@@ -7,7 +7,7 @@ import sys
 import types
 from typing import Any
 
-from sweepable.identity import attached, origin, sources
+from sweepable.identity import attached, ignoring, origin, sources
 from sweepable.identity.annotations import spelled, written_in
 from sweepable.identity.graph import Node
 from sweepable.identity.resolver import Resolver
@@ -89,7 +89,8 @@ def explore_class(walk: Walk, node: Node) -> None:
         _attrs(walk, node, cls)
     for name in sorted(vars(cls)):
         if not _is_bookkeeping(walk, cls, name):
-            walk.edge(node, name, vars(cls)[name], cls, spoken=f"{label}.{name}")
+            place = ignoring.entry(cls, name)
+            walk.edge(node, name, vars(cls)[name], cls, spoken=f"{label}.{name}", place=place)
     _place(node, cls)
 
 
@@ -108,7 +109,7 @@ def _relations(walk: Walk, node: Node, cls: type) -> None:
 
 def _is_bookkeeping(walk: Walk, cls: type, name: str) -> bool:
     entry = vars(cls)[name]
-    if name in _BOOKKEEPING or name.startswith(_PYDANTIC) or name in walk.options.ignored:
+    if name in _BOOKKEEPING or name.startswith(_PYDANTIC) or walk.ignores(ignoring.entry(cls, name)):
         return True
     if name == "__doc__":
         return not walk.mode.keep
@@ -195,7 +196,10 @@ def _any_function(cls: type) -> types.FunctionType | None:
 def _enumeration(walk: Walk, node: Node, cls: enum.EnumMeta) -> None:
     members: dict[str, Any] = dict(cls.__members__)
     for name, member in members.items():
-        walk.edge(node, name, member._value_, member, spoken=f"{cls.__qualname__}.{name}")
+        place = ignoring.entry(cls, name)
+        if walk.ignores(place):
+            continue
+        walk.edge(node, name, member._value_, member, spoken=f"{cls.__qualname__}.{name}", place=place)
         own = [(key, part) for key, part in vars(member).items() if not is_reserved(key)]
         for key, part in sorted(own):
             walk.edge(node, f"{name}.{key}", part, member)
@@ -218,9 +222,11 @@ def _dataclass(walk: Walk, node: Node, cls: Any) -> None:
         walk.edge(node, f"metadata of {name}", dict(part.metadata))
         for setting in ("default", "default_factory"):
             value = getattr(part, setting)
-            if not isinstance(value, type(MISSING)):  # a copy of the one MISSING, in another process
+            place = ignoring.entry(cls, name)
+            # A copy of the one MISSING, in another process.
+            if not isinstance(value, type(MISSING)) and not walk.ignores(place):
                 walk.watch.attribute(part, setting, value, f"the {setting} of {cls.__qualname__}.{name}")
-                walk.edge(node, f"{setting} of {name}", value, part)
+                walk.edge(node, f"{setting} of {name}", value, part, place=place)
 
 
 def _attrs(walk: Walk, node: Node, cls: Any) -> None:
