@@ -9,13 +9,25 @@ from sweepable.model import CodeNode, CodeVersion
 
 def difference(before: CodeVersion, after: CodeVersion) -> tuple[CodeNode, CodeNode] | None:
     """The first node of a version that is another one in a later version, and what it is there."""
-    now, known = _by_name(after), _by_name(before)
+    old, new = _by_name(before), _by_name(after)
     for node in before.nodes:
-        others = now.get(node.names[0], []) if node.names else []
-        if others and node.digest not in {other.digest for other in others}:
-            old = {same.digest for same in known[node.names[0]]}
-            return node, next((other for other in others if other.digest not in old), others[0])
+        name = node.names[0] if node.names else ""
+        gone, come = _without(old.get(name, []), new.get(name, [])), _without(new.get(name, []), old.get(name, []))
+        if gone and come:
+            return next((other for other in gone if other.where == come[0].where), gone[0]), come[0]
     return None
+
+
+def _without(nodes: list[CodeNode], others: list[CodeNode]) -> list[CodeNode]:
+    """The nodes that have no equal among others, of two that are equal as well."""
+    left = [other.digest for other in others]
+    found: list[CodeNode] = []
+    for node in sorted(nodes, key=lambda node: node.digest not in left):
+        if node.digest in left:
+            left.remove(node.digest)
+        else:
+            found.append(node)
+    return found
 
 
 def _by_name(version: CodeVersion) -> dict[str, list[CodeNode]]:
