@@ -178,6 +178,17 @@ OTHERS: dict[str, tuple[str, str, tuple[str, ...]]] = {
         "",
         ("use.LOG",),
     ),
+    "an attribute of a function with a memory": (
+        """
+        import functools
+        @functools.lru_cache
+        def use(x): return x
+        use.LOG = VALUE
+        def f(x): return use(x) * use.LOG
+        """,
+        "",
+        ("use.LOG", "lab.use.LOG"),
+    ),
     "an attribute of the function itself": (
         """
         def f(x): return x * f.LOG
@@ -279,8 +290,10 @@ DECORATED = {
     "decorated in another module": "from proj.tools import twice\n@twice\ndef f(x): return x * LOG",
     "a variable of its own": "def make(LOG):\n    def f(x): return x * LOG\n    return f\nf = make(LOG)",
     "a variable under a decorator": (
-        "from proj.tools import twice\ndef make(LOG):\n    @twice\n    def f(x): return x * LOG\n    return f\nf = make(LOG)"
+        "from proj.tools import twice\n"
+        "def make(LOG):\n    @twice\n    def f(x): return x * LOG\n    return f\nf = make(LOG)"
     ),
+    "under the name of a package's function": "@functools.wraps(np.median)\ndef f(x): return x * LOG",
     "an import of its own": "def f(x):\n    from proj.lab import LOG\n    return x * LOG",
 }
 TWICE = """
@@ -391,6 +404,47 @@ def test_names_mean_the_same_in_a_script_a_module_and_a_worker(run_script: RunSc
     assert script[2] == "{None}"
 
 
+#: What is called `log`, and runs: the text of lab, that of tools, and its name.
+RUNNING = {
+    "a global": ("def log(x): pass\ndef f(x):\n    log(x)\n    return x", "", "log"),
+    "a global of another module": (
+        "import proj.tools as t\ndef f(x):\n    t.log(x)\n    return x",
+        "def log(x): pass",
+        "tools.log",
+    ),
+    "a method": (
+        "class Motor:\n    def log(self): pass\nMOTOR = Motor()\ndef f(x):\n    MOTOR.log()\n    return x",
+        "",
+        "Motor.log",
+    ),
+    "a variable of a helper": (
+        "def make(log):\n    def step(x):\n        log(x)\n        return x\n    return step\n"
+        "step = make(lambda x: None)\ndef f(x): return step(x)",
+        "",
+        "step.log",
+    ),
+    "an attribute of a helper": (
+        "def use(x):\n    use.log(x)\n    return x\nuse.log = lambda x: None\ndef f(x): return use(x)",
+        "",
+        "use.log",
+    ),
+}
+
+
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="which functions run is seen through sys.monitoring")
+@pytest.mark.parametrize("what", RUNNING)
+def test_an_audit_says_nothing_of_what_is_left_out(project: Project, what: str) -> None:
+    """Code that was said not to count runs for a call, and is not told as code that was not found."""
+    lab, tools, name = RUNNING[what]
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        for names in ([], [name]):
+            cached = sweepable.cache(project(lab, tools).f, ignore_globals=names)
+            cached(1.0)
+            assert cached.explain(1.0).hit
+    assert [str(warning.message) for warning in said] == []
+
+
 # -- messages
 
 
@@ -499,7 +553,9 @@ def test_the_way_out_of_a_pinned_function_works(project: Project) -> None:
     lab, tools, name = CHANGED["a variable of a decorator"]
     assert way_out(tainted(project(lab, tools).f, version="1")) == [name]
     assert tainted(project(lab, tools).f, name, version="1") == ""
-    several = "def make(log, n):\n    def f(x):\n        log.append(x)\n        return n * x\n    return f\nf = make([], 2)"
+    several = (
+        "def make(log, n):\n    def f(x):\n        log.append(x)\n        return n * x\n    return f\nf = make([], 2)"
+    )
     assert way_out(tainted(project(several).f, version="1")) == ["log", "n"]
     assert tainted(project(several).f, "log", version="1") == ""
 
@@ -541,7 +597,8 @@ def test_the_way_out_of_what_cannot_be_digested_works(project: Project, what: st
 
 def test_what_a_partial_holds_has_no_name(project: Project) -> None:
     """For what cannot be digested in a partial's arguments, no name is recommended."""
-    text = "import functools, sqlite3\ndef plain(held, x): return x\nf = functools.partial(plain, sqlite3.connect(':memory:'))"
+    held = "sqlite3.connect(':memory:')"
+    text = f"import functools, sqlite3\ndef plain(held, x): return x\nf = functools.partial(plain, {held})"
     with pytest.raises(sweepable.UndigestibleError) as said:
         sweepable.cache(project(text).f, name="f")(1)
     assert "ignore_globals" not in str(said.value)

@@ -223,15 +223,18 @@ def _last(name: str) -> str:
 
 
 def _innermost(function: object) -> FunctionType | None:
-    """The plain function under all wrappers, those of the user's too, which may live in another module."""
-    found = None
+    """The plain function under all wrappers, those of the user's too, which may live in another module.
+
+    A package's own, which a function of the user's passes for, has no names of the user's.
+    """
+    found: FunctionType | None = None
     for _ in range(100):
         if type(function) is np.vectorize:
             function = function.pyfunc
         plain = origin.underlying(function)
         if plain is None:
             return found
-        found, function = plain, vars(plain).get("__wrapped__")
-        if function is None:
-            return found
+        if found is None or origin.is_user_code(plain):
+            found = plain
+        function = vars(plain).get("__wrapped__")
     return found
