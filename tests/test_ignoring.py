@@ -282,6 +282,9 @@ DECORATED = {
     ),
     "a class": "class f:\n    def __init__(self, x): self.x = x * LOG",
     "an instance": "class F:\n    def __call__(self, x): return x * LOG\nf = F()",
+    "an instance that holds a package's function": (
+        "class F:\n    def __init__(self): self.func = np.median\n    def __call__(self, x): return x * LOG\nf = F()"
+    ),
     "a bound method": "class F:\n    def run(self, x): return x * LOG\nf = F().run",
     "a partial": "def plain(y, x): return x * LOG\nf = functools.partial(plain, 1)",
     "a memory": "@functools.lru_cache\ndef f(x): return x * LOG",
@@ -438,10 +441,9 @@ def test_an_audit_says_nothing_of_what_is_left_out(project: Project, what: str) 
     lab, tools, name = RUNNING[what]
     with warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("always")
-        for names in ([], [name]):
-            cached = sweepable.cache(project(lab, tools).f, ignore_globals=names)
-            cached(1.0)
-            assert cached.explain(1.0).hit
+        cached = sweepable.cache(project(lab, tools).f, ignore_globals=[name])
+        cached(1.0)
+    assert cached.explain(1.0).hit
     assert [str(warning.message) for warning in said] == []
 
 
@@ -582,12 +584,12 @@ def test_of_an_argument_nothing_can_be_left_out(project: Project) -> None:
 
 @pytest.mark.parametrize("what", ["its own", "a helper's"])
 def test_the_way_out_of_what_cannot_be_digested_works(project: Project, what: str) -> None:
-    """A connection that a factory gave a function is left out by the name that the error tells."""
+    """A generator that a factory gave a function is left out by the name that the error tells."""
     makers = {
         "its own": "def make(held):\n    def f(x): return held and x\n    return f\n",
         "a helper's": "def make(held):\n    def step(x): return held and x\n    return lambda x: step(x)\n",
     }
-    text = f"import sqlite3\n{makers[what]}f = make(sqlite3.connect(':memory:'))\nf.__name__ = f.__qualname__ = 'f'\n"
+    text = f"{makers[what]}f = make(n for n in [1])\nf.__name__ = f.__qualname__ = 'f'\n"
     with pytest.raises(sweepable.UndigestibleError) as said:
         sweepable.cache(project(text).f)(1)
     (name,) = way_out(str(said.value))
@@ -597,8 +599,7 @@ def test_the_way_out_of_what_cannot_be_digested_works(project: Project, what: st
 
 def test_what_a_partial_holds_has_no_name(project: Project) -> None:
     """For what cannot be digested in a partial's arguments, no name is recommended."""
-    held = "sqlite3.connect(':memory:')"
-    text = f"import functools, sqlite3\ndef plain(held, x): return x\nf = functools.partial(plain, {held})"
+    text = "import functools\ndef plain(held, x): return x\nf = functools.partial(plain, (n for n in [1]))"
     with pytest.raises(sweepable.UndigestibleError) as said:
         sweepable.cache(project(text).f, name="f")(1)
     assert "ignore_globals" not in str(said.value)

@@ -57,7 +57,8 @@ class Home(NamedTuple):
     def of(cls, function: object) -> Home:
         """The home of what was decorated: of an object that holds no function, the module of its class."""
         plain = _innermost(function)
-        if plain is not None:
+        # An object of the user's may hold a package's function.
+        if plain is not None and (isinstance(function, FunctionType) or origin.is_user_code(plain)):
             return cls(_module(plain.__globals__), plain)
         kind = function if isinstance(function, type) else type(function)
         return cls(_main(kind.__module__), None)
