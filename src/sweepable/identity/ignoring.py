@@ -104,7 +104,9 @@ class Ignored(NamedTuple):
         key = place.key()
         if key is not None and key in self.meanings:
             return key
-        return next((end for path in place.paths() for end in _ends(path) if end in self.meanings), None)
+        likely = [name for name in self.dotted() if name.endswith(f".{place.name}")]
+        paths = [f".{path}" for path in place.paths()] if likely else []
+        return next((name for name in likely if any(path.endswith(f".{name}") for path in paths)), None)
 
     def by_chain(self, names: Iterable[str]) -> str | None:
         """That by which a chain of names does not count as it is written in the code; None if it counts."""
@@ -165,13 +167,6 @@ def idle(name: str, function: str, elsewhere: Iterable[str]) -> str:
     others = ", ".join(sorted(map(repr, {*elsewhere} - {name})))
     way_out = f"it reaches {others}" if others else f"a global of another module is written {'lab.' + _last(name)!r}"
     return f"ignore_globals= names {name!r}, which is {what}; {way_out}"
-
-
-def _ends(path: str) -> Iterator[str]:
-    """All ends of a dotted path that have two parts or more."""
-    parts = path.split(".")
-    for start in range(len(parts) - 1):
-        yield ".".join(parts[start:])
 
 
 def _owners(kind: str, owner: Any) -> Iterator[str]:
