@@ -176,6 +176,10 @@ class Callee:
         """What the code depends on and a run has changed, as a sentence; None for nothing."""
         return self.code.unchanged() if self.pin is None else None
 
+    def changed_since(self, before: CodeVersion) -> str | None:
+        """The same of a run that began with a version; None for what has been changed back."""
+        return self.code.changed_since(before) if self.pin is None else self.pin.changed()
+
     def adopt(self, version: CodeVersion) -> str | None:
         """Take over a version computed by another process, if the code here is the same; else say what differs."""
         if self.options.version is not None:

@@ -61,7 +61,11 @@ def cache(function: Any = None, /, **declared: Any) -> Any:
     track : list, optional
         Modules or packages whose code counts though it is installed.
     ignore_globals : list of str, optional
-        Globals that do not change the result.
+        What the code reaches that does not change the result. A bare name, ``"CALLS"``, is the global of the
+        function's own module, whatever function of that module uses it, or a variable of the function's own closure.
+        A dotted name is what the code writes, ``"np.random.seed"``, or what is bound by an owner of that name: the
+        global of a module, ``"lab.CALLS"``; an entry of a class, ``"Motor.calls"``; a closure variable of another
+        function, or an attribute set on one, ``"step.log"``. It holds in all that is reached through the function.
     packages : list of str, optional
         Installed packages whose version counts.
     environment : {"note", "strict", "ignore"} or list of str, default "note"

@@ -190,8 +190,8 @@ class Run:
             return None
         if self._unfilled is not None and callee.code.unfilled() == self._unfilled:
             return None
-        sentence = sentence or f"something that {self._name} depends on changed while it ran"
-        return f"{sentence} (if it does not change the result, leave it out with ignore_globals=[...])"
+        sentence = sentence or callee.changed_since(before)
+        return sentence or f"something that {self._name} depends on changed while it ran"
 
     def _warn_tainted(self, changed: str) -> None:
         message = f"{changed}. The result is returned and stored, but never served: the next such call runs again."

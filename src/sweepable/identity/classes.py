@@ -7,7 +7,7 @@ import sys
 import types
 from typing import Any
 
-from sweepable.identity import attached, fields, origin, sources
+from sweepable.identity import attached, fields, ignoring, origin, sources
 from sweepable.identity.annotations import spelled, written_in
 from sweepable.identity.graph import Node
 from sweepable.identity.resolver import Resolver
@@ -80,7 +80,8 @@ def explore_class(walk: Walk, node: Node) -> None:
     fields.explore(walk, node, cls)
     for name in sorted(vars(cls)):
         if not _is_bookkeeping(walk, cls, name):
-            walk.edge(node, name, vars(cls)[name], cls, spoken=f"{label}.{name}")
+            place = ignoring.entry(cls, name)
+            walk.edge(node, name, vars(cls)[name], cls, spoken=f"{label}.{name}", place=place)
     _place(node, cls)
 
 
@@ -99,7 +100,7 @@ def _relations(walk: Walk, node: Node, cls: type) -> None:
 
 def _is_bookkeeping(walk: Walk, cls: type, name: str) -> bool:
     entry = vars(cls)[name]
-    if name in _BOOKKEEPING or name.startswith(_PYDANTIC) or name in walk.options.ignored:
+    if name in _BOOKKEEPING or name.startswith(_PYDANTIC) or walk.ignores(ignoring.entry(cls, name)):
         return True
     if name == "__doc__":
         return not walk.mode.keep
@@ -170,7 +171,10 @@ def _any_function(cls: type) -> types.FunctionType | None:
 def _enumeration(walk: Walk, node: Node, cls: enum.EnumMeta) -> None:
     members: dict[str, Any] = dict(cls.__members__)
     for name, member in members.items():
-        walk.edge(node, name, member._value_, member, spoken=f"{cls.__qualname__}.{name}")
+        place = ignoring.entry(cls, name)
+        if walk.ignores(place):
+            continue
+        walk.edge(node, name, member._value_, member, spoken=f"{cls.__qualname__}.{name}", place=place)
         own = [(key, part) for key, part in vars(member).items() if not is_reserved(key)]
         for key, part in sorted(own):
             walk.edge(node, f"{name}.{key}", part, member)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import abc
 import functools
 import importlib.util
-import os
 import sys
 import threading
 import types
@@ -19,8 +18,10 @@ from sweepable.errors import UndigestibleError, UntrackedCode
 
 # Each of these tells the walk about kinds of code.
 from sweepable.identity import classes, functions, origin, sources, wrappers
+from sweepable.identity.differing import difference, disagreement, spoken
 from sweepable.identity.graph import Node, hashed
 from sweepable.identity.guard import Guard, Watch
+from sweepable.identity.ignoring import Home, idle
 from sweepable.identity.installed import Counted, Environment, installed_nodes, named_packages, not_there
 from sweepable.identity.origin import home_of, is_user_code
 from sweepable.identity.registered import is_registered
@@ -51,7 +52,7 @@ class CodeIdentity:
     track : sequence of str or module
         Modules whose code counts as the user's, wherever they are installed.
     ignore_globals : sequence of str
-        Names, as written in the code, that do not count.
+        Names that do not count: bare ones of the function's own module and closure, dotted ones of any other.
     packages : sequence of str
         Packages whose installed version counts.
     environment : str or tuple of str
@@ -83,9 +84,11 @@ class CodeIdentity:
         resigned: Callable[[], None] | None = None,
     ) -> None:
         self.function = function
-        self.name = name or getattr(function, "__qualname__", type(function).__qualname__)
+        self.name = str(name or getattr(function, "__qualname__", type(function).__qualname__))
         tracked = tuple(part.__name__ if isinstance(part, ModuleType) else part for part in track)
-        self.options = Options(tracked, frozenset(ignore_globals), tuple(packages))
+        self._home = Home.of(function)
+        self._ignored = tuple(ignore_globals)
+        self.options = Options(tracked, self._home.bind(self._ignored), tuple(packages))
         #: Of this function alone: what reaches it has an environment of its own.
         self.environment = environment
         self._lock = threading.RLock()
@@ -93,6 +96,8 @@ class CodeIdentity:
         self._known: tuple[Guard, CodeVersion] | None = None
         self._adopted: CodeVersion | None = None
         self._spoken_of: set[str] = set()
+        #: For what can be left out by name, as the last walk met it, by name and digest: the option that does it.
+        self._ways_out: dict[tuple[str, str], str] = {}
         self._signed = signature_of(function)
         self._resigned = resigned
         self.calls: tuple[object, ...] = ()
@@ -138,8 +143,17 @@ class CodeIdentity:
             after = self._examine()
         if after.digest == before.digest:
             return None
-        what = _difference(before, after) or broken
-        return f"{self.name} depends on {what}, which changed while it ran"
+        return self.changed_since(before) or f"{self.name} depends on {broken}, which changed while it ran"
+
+    def changed_since(self, before: CodeVersion) -> str | None:
+        """A sentence about what is another than in a version of before a run, with the way out if there is one."""
+        differs = difference(before, self.version())
+        if differs is None:
+            return None
+        node, now = differs
+        out = self._ways_out.get((now.names[0], now.digest))
+        ending = f" (if it does not change the result, leave it out with {out})" if out else ""
+        return f"{self.name} depends on {spoken(node)}, which changed while it ran{ending}"
 
     def values(self) -> tuple[object, ...]:
         """What the version was made of: code, functions and values, as the last walk met them."""
@@ -166,7 +180,7 @@ class CodeIdentity:
         with self._lock:
             here = self._examine(mirrored=True)
             if here.fingerprint != version.fingerprint:
-                return _disagreement(version, here)
+                return disagreement(version, here)
             assert self._known is not None
             self._adopted, self._known = version, (self._known[0], version)
         return None
@@ -175,6 +189,8 @@ class CodeIdentity:
         watch = Watch(self.function, is_plain)
         walk, mode = walk_through(self.function, self.options, watch, bound=True)
         self._refuse_dropped(walk)
+        for name in self._ignored:
+            self._remark_idle(name, walk)
         Counted(self.environment, walk.findings.packages).watch(walk.watch)
         Counted(self.options.packages, ()).watch(walk.watch)
         guard, adopted = walk.watch.guard(), self._adopted
@@ -183,6 +199,11 @@ class CodeIdentity:
         if mirrored or adopted is not None:
             mirror = Walk(self.function, self.options, mode._replace(by_tree=False), bound=True)
         version = _version_of(walk, mirror, self.options, self.environment)
+        self._ways_out = {
+            (made.names[0], made.digest): walk.way_out(walk.places[node])
+            for node, made in zip(walk.nodes, version.nodes, strict=False)
+            if node in walk.places
+        }
         for known in (adopted, before):
             same = known is not None and known.digest == version.digest
             if known is not None and same and version.fingerprint in ("", known.fingerprint):
@@ -196,7 +217,7 @@ class CodeIdentity:
         self.calls = tuple(walk.calls)
         self.fills = any(type(node.value) is functools.cached_property for node in walk.nodes)
         self._known = guard, version
-        self._speak_of(walk.watch.slow())
+        self._speak_of(walk)
         return version
 
     def _see_signature(self) -> None:
@@ -210,19 +231,28 @@ class CodeIdentity:
         """What a factory gave a function is data: two functions that hold different ones must not be one."""
         dropped = _held_and_dropped(walk)
         if dropped is not None:
-            name = dropped.names[0]
-            way_out = f"{dropped.summary}; if it does not change the result: ignore_globals=[{name!r}]"
-            raise UndigestibleError(f"the variable {name}", type(dropped.value).__qualname__, way_out, self.name)
+            name, way_out = dropped.names[0], walk.way_out(walk.places.get(dropped))
+            reason = f"{dropped.summary}; if it does not change the result: {way_out}" if way_out else dropped.summary
+            raise UndigestibleError(f"the variable {name}", type(dropped.value).__qualname__, reason, self.name)
 
-    def _speak_of(self, slow: list[tuple[str, float]]) -> None:
+    def _remark_idle(self, name: str, walk: Walk) -> None:
+        """Note a name in ``ignore_globals=`` that leaves nothing out: misspelled, or of another module."""
+        if walk.findings.ignored.isdisjoint(self._home.meanings(name)):
+            last = name.rpartition(".")[2]
+            elsewhere = [place.spelled(self._home) for place in walk.places.values() if place.name == last]
+            walk.findings.remark(idle(name, self.name, elsewhere))
+
+    def _speak_of(self, walk: Walk) -> None:
         """Say once of a global that rechecking it costs time at every call."""
-        for what, seconds in slow:
+        for what, seconds, value in walk.watch.slow():
             if what not in self._spoken_of:
                 self._spoken_of.add(what)
+                place = next((place for node, place in walk.places.items() if node.value is value), None)
+                way_out = walk.way_out(place)
                 logger().warning(
                     "%s depends on %s, which takes %.1f ms to recheck at every call: make it read-only "
-                    "(array.setflags(write=False)), pass it as an argument, or leave it out with ignore_globals=[%r]",
-                    *(self.name, what, 1000 * seconds, what.partition("[")[0]),
+                    "(array.setflags(write=False)), or pass it as an argument%s",
+                    *(self.name, what, 1000 * seconds, f", or leave it out with {way_out}" if way_out else ""),
                 )
 
 
@@ -305,48 +335,6 @@ def _lost(track: Sequence[str]) -> Iterator[str]:
             known = False
         if not known:
             yield f"track= names {name!r}, which is no module here, so that nothing of it is followed"
-
-
-def _difference(before: CodeVersion, after: CodeVersion) -> str | None:
-    """The first node by which two versions differ, as one would speak of it."""
-    now = {name: node for node in reversed(after.nodes) for name in node.names}
-    for node in before.nodes:
-        other = now.get(node.names[0]) if node.names else None
-        if other is not None and other.digest != node.digest:
-            return _spoken(node)
-    return None
-
-
-def _spoken(node: CodeNode) -> str:
-    what = {"class": "the class", "function": "the function", "value": "the value of"}.get(node.kind, "")
-    return f"{what} {node.names[0]}{_at(node)}".strip()
-
-
-def _at(node: CodeNode) -> str:
-    return f" ({os.path.basename(node.where)})" if node.where else ""
-
-
-def _disagreement(there: CodeVersion, here: CodeVersion) -> str:
-    """The first node that is another one in another process."""
-    mine: dict[str, list[CodeNode]] = {}
-    for node in here.nodes:
-        for name in node.names if node.fingerprint else ():
-            mine.setdefault(name, []).append(node)
-    for node in there.nodes:
-        found = [other for name in node.names for other in mine.get(name, ())]
-        if not node.fingerprint or not found or any(other.fingerprint == node.fingerprint for other in found):
-            continue
-        shown = _compared(node, found[0])
-        return f"{node.names[0]}{_at(node)}: {shown}"
-    names = {name for node in there.nodes if node.fingerprint for name in node.names}
-    others = sorted(names.symmetric_difference(mine))
-    return f"{others[0] if others else there.nodes[0].names[0]}: refers to something else there than here"
-
-
-def _compared(there: CodeNode, here: CodeNode) -> str:
-    if "function" in (there.kind, here.kind) or there.summary == here.summary:
-        return "other code there than here" if there.kind == "function" else "another value there than here"
-    return f"{there.summary} there, {here.summary} here"
 
 
 # What Encoder is given: code met within arguments.

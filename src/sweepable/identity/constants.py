@@ -101,7 +101,7 @@ def _explore_parts(walk: Walk, node: Node, parts: Iterable[tuple[str, object]], 
     walk.edge(node, "__class__", cls, spoken=f"{path}.__class__")
     path = path if len(path) < _LONG else f"{path[: _LONG // 2]}…"
     for label, part in parts:
-        target = walk.edge(node, label, part, node.value, spoken=f"{path}{label}")
+        target = walk.edge(node, label, part, node.value, spoken=f"{path}{label}", place=walk.places.get(node))
         if target is not None and levels:
             walk.deep.setdefault(target, levels)
 

@@ -6,6 +6,7 @@ import types
 from importlib import import_module
 from typing import Any
 
+from sweepable.identity import ignoring
 from sweepable.identity.graph import Node
 from sweepable.identity.walk import Walk
 
@@ -56,9 +57,11 @@ def _dataclass(walk: Walk, node: Node, cls: Any) -> None:
         walk.edge(node, f"metadata of {name}", dict(part.metadata))
         for setting in ("default", "default_factory"):
             value = getattr(part, setting)
-            if not isinstance(value, type(MISSING)):  # a copy of the one MISSING, in another process
+            place = ignoring.entry(cls, name)
+            # A copy of the one MISSING, in another process.
+            if not isinstance(value, type(MISSING)) and not walk.ignores(place):
                 walk.watch.attribute(part, setting, value, f"the {setting} of {cls.__qualname__}.{name}")
-                walk.edge(node, f"{setting} of {name}", value, part)
+                walk.edge(node, f"{setting} of {name}", value, part, place=place)
 
 
 def _attrs(walk: Walk, node: Node, cls: Any) -> None:
@@ -77,13 +80,14 @@ def _pydantic(walk: Walk, node: Node, cls: type) -> None:
     own = vars(cls)
     found: dict[str, Any] = own.get("__pydantic_fields__") or own.get("__fields__") or {}
     for name, part in {**found, **(own.get("__private_attributes__") or {})}.items():
+        place = ignoring.entry(cls, name)
         # In pydantic 1 a field holds the default, and its description the rest.
-        for holder in (part, getattr(part, "field_info", None)):
+        for holder in (part, getattr(part, "field_info", None)) if not walk.ignores(place) else ():
             for setting in _PYDANTIC_PARTS:
                 value = getattr(holder, setting, None)
                 if value is not None and type(value).__name__ not in _UNDEFINED:
                     walk.watch.attribute(holder, setting, value, f"the {setting} of {cls.__qualname__}.{name}")
-                    walk.edge(node, f"{setting} of {name}", value, holder)
+                    walk.edge(node, f"{setting} of {name}", value, holder, place=place)
 
 
 def _msgspec(walk: Walk, node: Node, cls: Any) -> None:

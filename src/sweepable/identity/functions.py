@@ -6,9 +6,10 @@ import ast
 import builtins
 import inspect
 import sys
+from collections.abc import Iterator
 from types import FunctionType, ModuleType
 
-from sweepable.identity import attached, bytecode, origin, references
+from sweepable.identity import attached, bytecode, ignoring, origin, references
 from sweepable.identity.annotations import spelled
 from sweepable.identity.graph import Node
 from sweepable.identity.modules import explore_namespace
@@ -31,9 +32,7 @@ def explore_function(walk: Walk, node: Node) -> None:
     watch.attribute(function, "__code__", function.__code__, f"the code of {label}")
     found = _body(walk, node, function)
     walk.findings.take_in(found.asks, found.attributes, found.reads_docs)
-    rebound = [name for name in found.rebound if name not in walk.options.ignored]
-    binds = [f"binds the global name {name!r} itself; leave it out with ignore_globals=[{name!r}]" for name in rebound]
-    for ending in [*binds, *found.notes]:
+    for ending in [*_rebound(walk, function, found), *found.notes]:
         walk.findings.note(f"{label} {ending}")
     resolver = Resolver(walk, node, function)
     for reference in found.found:
@@ -57,14 +56,25 @@ def explore_function(walk: Walk, node: Node) -> None:
         walk.edge(node, "__wrapped__", wrapped, function)
 
 
+def _rebound(walk: Walk, function: FunctionType, found: references.References) -> Iterator[str]:
+    """What is to be said of the globals that a function binds itself."""
+    places = (ignoring.module_global(function.__globals__, name) for name in found.rebound)
+    for place in places:
+        if not walk.ignores(place):
+            way_out = walk.way_out(place)
+            ending = f"; leave it out with {way_out}" if way_out else ""
+            yield f"binds the global name {place.name!r} itself{ending}"
+
+
 def _attributes(walk: Walk, node: Node, function: FunctionType) -> None:
     """What has been set on a function, if code that is reached takes an attribute of that name from anything."""
     own = vars(function)
     for name in sorted(own.keys() - {"__wrapped__"}) if own else ():
         walk.findings.tags.add(f".{name}")
-        if f".{name}" in walk.mode.asks and name not in walk.options.ignored:
+        place = ignoring.attribute(function, name)
+        if f".{name}" in walk.mode.asks and not walk.ignores(place):
             walk.watch.binding(own, name, own[name], f"the attribute {name} of {function.__qualname__}")
-            walk.edge(node, f".{name}", own[name], own, spoken=f"{function.__qualname__}.{name}")
+            walk.edge(node, f".{name}", own[name], own, spoken=f"{function.__qualname__}.{name}", place=place)
 
 
 def _body(walk: Walk, node: Node, function: FunctionType) -> references.References:

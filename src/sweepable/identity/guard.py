@@ -145,8 +145,9 @@ class Contents:
 
     def __init__(self, checks: Checks, is_plain: Callable[[type], bool]) -> None:
         self.checks = checks
-        #: What takes long to recheck, with the seconds that it takes.
-        self.slow: list[tuple[str, float]] = []
+        #: What takes long to recheck, with the seconds that it takes, and the value that it is part of.
+        self.slow: list[tuple[str, float, object]] = []
+        self._whole: object = None
         self._is_plain = is_plain
         self._watched: set[int] = set()
 
@@ -154,6 +155,7 @@ class Contents:
         """A value's content, however deep, stays what it is. What cannot change needs no check."""
         if self.checks.first("registered", generation, None):
             self.checks.add(f"generation[0] == {generation[0]}", "what was said with sweepable.register_digest")
+        self._whole = value
         stack, before, met = [(value, what)], len(self.checks.found), list[int]()
         most = before + _MOST
         while stack:
@@ -281,7 +283,7 @@ class Contents:
             # What is nested too deep does not count, so what it holds need not be watched.
             return [] if error.reason == TOO_DEEP else self._apart(value, what)
         if (seconds := perf_counter() - started) > _SLOW:
-            self.slow.append((what, seconds))
+            self.slow.append((what, seconds, self._whole))
 
         def same() -> bool:
             return _fingerprint(value)[0] == before
@@ -383,8 +385,8 @@ class Watch:
         """A value's content, however deep, stays what it is. What cannot change needs no check."""
         self._contents.watch(value, what)
 
-    def slow(self) -> list[tuple[str, float]]:
-        """What takes long to recheck, with the seconds that it takes."""
+    def slow(self) -> list[tuple[str, float, object]]:
+        """What takes long to recheck, with the seconds that it takes, and the value that it is part of."""
         return self._contents.slow
 
 

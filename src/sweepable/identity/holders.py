@@ -64,7 +64,7 @@ def _explore_context_variable(walk: Walk, node: Node) -> None:
     node.own = b"context variable"
     value = current(variable)
     walk.watch.variable(variable, value, f"the context variable {node.names[0]}")
-    walk.edge(node, "value", value, variable)
+    walk.edge(node, "value", value, variable, place=walk.places.get(node))
 
 
 def _explore_stream(walk: Walk, node: Node) -> None:
@@ -72,7 +72,7 @@ def _explore_stream(walk: Walk, node: Node) -> None:
     content = streamed(node.value)
     node.own = b"stream"
     walk.watch.stream(node.value, content, node.names[0])
-    walk.edge(node, "content", content, node.value)
+    walk.edge(node, "content", content, node.value, place=walk.places.get(node))
 
 
 def _explore_code(walk: Walk, node: Node) -> None:

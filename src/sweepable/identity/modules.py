@@ -10,7 +10,7 @@ import types
 from types import ModuleType
 from typing import Any
 
-from sweepable.identity import origin
+from sweepable.identity import ignoring, origin
 from sweepable.identity.graph import Node
 from sweepable.identity.references import Source
 from sweepable.identity.surroundings import MODULE_NAMES, is_notebooks
@@ -88,7 +88,8 @@ def explore_namespace(walk: Walk, node: Node, namespace: dict[str, Any]) -> None
     prefix = f"{namespace.get('__name__')}."
     for name in sorted(key for key in namespace if isinstance(key, str)):
         label = name if namespace.get("__name__") in ("__main__", "__mp_main__") else prefix + name
-        if name in MODULE_NAMES or {name, label} & walk.options.ignored or is_notebooks(namespace, name):
+        place = ignoring.module_global(namespace, name)
+        if name in MODULE_NAMES or walk.ignores(place) or is_notebooks(namespace, name):
             continue
         walk.watch.binding(namespace, name, namespace[name], f"the global {label}")
-        walk.edge(node, name, namespace[name], namespace)
+        walk.edge(node, name, namespace[name], namespace, place=place)

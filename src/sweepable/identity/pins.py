@@ -8,8 +8,10 @@ from types import CellType, FunctionType, MethodType
 from typing import Any
 
 from sweepable.errors import UndigestibleError
+from sweepable.identity import ignoring
 from sweepable.identity.code import describe
 from sweepable.identity.frozen import is_frozen
+from sweepable.identity.ignoring import Ignored, Place
 from sweepable.identity.installed import Counted, Environment, named_packages
 from sweepable.identity.key import pinned_version
 from sweepable.identity.values import Encoder
@@ -51,7 +53,10 @@ class Pin:
         self._home = home
         self._options = options
         self._environment = environment
-        self._reads = list(_data_of(function, options.ignored))
+        self._ignored_by = ignoring.Home.of(function)
+        found = list(_data_of(function, options.ignored))
+        self._reads = [read for read, _ in found]
+        self._places = [place for _, place in found if place is not None]
         self._held: list[object] | None = None
         self._version: CodeVersion | None = None
 
@@ -61,6 +66,17 @@ class Pin:
         if version is None:
             return self._examine()
         return version if not self._reads or self._is_as_it_was() else self._examine()
+
+    def changed(self) -> str:
+        """The sentence about a run after which the version is another one: what may have changed, and the way out."""
+        names = [place.spelled(self._ignored_by) for place in self._places]
+        if not names:
+            return f"something that {self._name} holds changed while it ran"
+        of_several = "" if len(names) == 1 else ", or that of them which does not"
+        return (
+            f"{self._name} holds {', '.join(names)}: that changed while it ran (if it does not change the result"
+            f"{of_several}, leave it out with {ignoring.advice(*names)})"
+        )
 
     def _is_as_it_was(self) -> bool:
         held = self._held
@@ -87,28 +103,30 @@ class Pin:
 Read = Callable[[], object]
 
 
-def _data_of(function: Any, ignored: frozenset[str]) -> Iterator[Read]:
+def _data_of(function: Any, ignored: Ignored) -> Iterator[tuple[Read, Place | None]]:
     """What a function holds besides its code: a closure's values, the arguments of a partial, a method's instance.
 
+    Each with the place by which it can be left out.
     Of a wrapper, that and what the function holds that it wraps, but not that function, which is code.
     """
     while isinstance(function, FunctionType):
         wrapped = vars(function).get("__wrapped__")
         for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True):
-            if name not in ignored and (wrapped is None or _content(cell) is not wrapped):
-                yield functools.partial(_content, cell)
+            place = ignoring.variable(function, name)
+            if ignored.by_place(place) is None and (wrapped is None or _content(cell) is not wrapped):
+                yield functools.partial(_content, cell), place
         function = wrapped
     if isinstance(function, functools.partial):
         for value in (function.args, function.keywords):
-            yield functools.partial(_itself, value)
+            yield functools.partial(_itself, value), None
         yield from _data_of(function.func, ignored)
     elif isinstance(function, MethodType):
-        yield functools.partial(_itself, function.__self__)
+        yield functools.partial(_itself, function.__self__), None
         yield from _data_of(function.__func__, ignored)
     elif isinstance(function, functools._lru_cache_wrapper):
         yield from _data_of(function.__wrapped__, ignored)
     elif function is not None:  # an object of its own kind: all of it
-        yield functools.partial(_itself, function)
+        yield functools.partial(_itself, function), None
 
 
 def _itself(value: object) -> object:

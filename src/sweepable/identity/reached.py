@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import functools
+import sys
 import types
 from collections.abc import Iterable, Iterator
 from types import CodeType, FunctionType
 
 from sweepable.errors import UndigestibleError
-from sweepable.identity import origin
+from sweepable.identity import ignoring, origin
 from sweepable.identity.code import CodeIdentity, is_plain, walk_through
 from sweepable.identity.guard import Watch
+from sweepable.identity.ignoring import Ignored
 from sweepable.identity.values import Encoder
 from sweepable.identity.walk import Options
 
@@ -46,28 +48,56 @@ def _codes(part: object) -> Iterator[CodeType]:
             yield plain.__code__
 
 
-def _named_by(functions: Iterable[FunctionType], names: Iterable[str]) -> Iterator[object]:
-    """What dotted names, as written in functions, stand for there."""
-    found = list(functions)
+def _ignored(ignored: Ignored, met: Iterable[object]) -> Iterator[object]:
+    """What names that do not count stand for, among functions and classes and what they refer to."""
+    found, names = list(met), ignored.names()
+    functions = [part for part in found if isinstance(part, FunctionType)]
+    spaces = {id(function.__globals__): function.__globals__ for function in functions}
+    if dotted := ignored.dotted():
+        modules = [module for module in list(sys.modules.values()) if isinstance(module, types.ModuleType)]
+        spaces |= {id(vars(module)): vars(module) for module in modules}
+        for function in functions:
+            yield from _written(function, dotted)
+    for space in spaces.values():
+        yield from (space[name] for name in names & space.keys() if _is(ignored, ignoring.module_global(space, name)))
+    for part in found:
+        if isinstance(part, FunctionType | type):
+            yield from _ignored_within(ignored, part, names)
+
+
+def _ignored_within(ignored: Ignored, part: FunctionType | type, names: set[str]) -> Iterator[object]:
+    """The entries of a class, or the variables and attributes of a function, that do not count."""
+    place = ignoring.entry if isinstance(part, type) else ignoring.attribute
+    yield from (vars(part)[name] for name in names & vars(part).keys() if _is(ignored, place(part, name)))  # type: ignore[arg-type]
+    if isinstance(part, FunctionType):
+        for name, value in _variables(part):
+            if _is(ignored, ignoring.variable(part, name)):
+                yield value
+
+
+def _is(ignored: Ignored, place: ignoring.Place) -> bool:
+    return ignored.by_place(place) is not None
+
+
+def _written(function: FunctionType, names: Iterable[str]) -> Iterator[object]:
+    """What dotted names, as written in a function, stand for there."""
+    variables = dict(_variables(function))
     for name in names:
         first, *steps = name.split(".")
-        for function in found:
-            for value in _bound(function, first):
-                for step in steps:
-                    value = getattr(value, step, None)
-                if value is not None:
-                    yield value
+        for known in (variables, function.__globals__):
+            value = known.get(first)
+            for step in steps:
+                value = getattr(value, step, None)
+            if value is not None:
+                yield value
 
 
-def _bound(function: FunctionType, name: str) -> Iterator[object]:
-    if name in function.__globals__:
-        yield function.__globals__[name]
+def _variables(function: FunctionType) -> Iterator[tuple[str, object]]:
     for variable, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True):
-        if variable == name:
-            try:
-                yield cell.cell_contents
-            except ValueError:  # bound to nothing yet
-                continue
+        try:
+            yield variable, cell.cell_contents
+        except ValueError:  # bound to nothing yet
+            continue
 
 
 def codes_of(identity: CodeIdentity) -> dict[int, CodeType]:
@@ -77,10 +107,10 @@ def codes_of(identity: CodeIdentity) -> dict[int, CodeType]:
 
 def ignored_codes_of(identity: CodeIdentity) -> dict[int, CodeType]:
     """The code objects of what was said not to count."""
-    plain = origin.underlying(identity.function)
-    functions = [part for part in (plain, *identity.values()) if isinstance(part, FunctionType)]
     found: dict[int, CodeType] = {}
-    for value in _named_by(functions, identity.options.ignored):
+    if not (ignored := identity.options.ignored):
+        return found
+    for value in _ignored(ignored, [origin.underlying(identity.function), *identity.values()]):
         found |= codes_within(value)
     return found
 

@@ -8,8 +8,9 @@ from collections.abc import Sequence
 from types import FunctionType, ModuleType
 from typing import Any
 
-from sweepable.identity import opaque, origin, references, sources
+from sweepable.identity import ignoring, opaque, origin, references, sources
 from sweepable.identity.graph import Node
+from sweepable.identity.ignoring import Place
 from sweepable.identity.modules import absolute, is_findable, load, package_node
 from sweepable.identity.references import UNBOUND, Reference, Source
 from sweepable.identity.surroundings import is_put_there
@@ -79,15 +80,22 @@ class Resolver:
             return False
 
     def _is_ignored(self, reference: Reference) -> bool:
-        written = ""
-        for part in (reference.name, *reference.attributes):
-            written = f"{written}.{part}" if written else part
-            if written in self._walk.options.ignored:
-                return True
-        return False
+        if not (ignored := self._walk.options.ignored):
+            return False
+        written = ignored.by_chain((reference.name, *reference.attributes))
+        if written is not None:
+            self._walk.findings.ignored.add(written)
+            return True
+        is_own = reference.source is not None or reference.name in self._free
+        return self._walk.ignores(
+            ignoring.variable(self._function, reference.name)
+            if is_own
+            else ignoring.module_global(self._globals, reference.name)
+        )
 
     def _cell(self, reference: Reference) -> None:
-        if reference.name in self._walk.options.ignored:
+        place = ignoring.variable(self._function, reference.name)
+        if self._walk.ignores(place):
             return
         self._met.add(reference.name)
         at = self._free[reference.name]
@@ -101,14 +109,14 @@ class Resolver:
             return
         what = f"the variable {reference.name} of {self._function.__qualname__}"
         self._walk.watch.cell(self._function, at, value, what)
-        self._follow(value, reference, reference.name, cell)
+        self._follow(value, reference, reference.name, cell, place)
 
     def _global(self, reference: Reference) -> None:
         name, watch = reference.name, self._walk.watch
         value = self._globals.get(name, UNBOUND)
         if value is not UNBOUND:
             watch.binding(self._globals, name, value, f"the global {name}")
-            self._follow(value, reference, name, self._globals)
+            self._follow(value, reference, name, self._globals, ignoring.module_global(self._globals, name))
             return
         if reference.guessed and not hasattr(builtins, name):
             watch.lacks(self._globals, name, f"the global {name}")
@@ -118,12 +126,17 @@ class Resolver:
             watch.lacks(vars(builtins), name, f"the builtin {name}")
             self._walk.absent(self._node, name)
             return
+        place = ignoring.module_global(vars(builtins), name)
+        if self._walk.ignores(place):
+            return
         value = getattr(builtins, name)
         watch.binding(vars(builtins), name, value, f"the builtin {name}")
         if is_put_there(value, name):
-            self._follow(value, reference, name, builtins)
+            self._follow(value, reference, name, builtins, place)
 
-    def _follow(self, value: object, reference: Reference, name: str, holder: object) -> None:
+    def _follow(
+        self, value: object, reference: Reference, name: str, holder: object, place: Place | None = None
+    ) -> None:
         """Follow attributes as far as they are bound in user modules, or set on functions."""
         attributes = list(reference.attributes)
         while attributes:
@@ -133,8 +146,12 @@ class Resolver:
                 self._asked_for_records(value, attributes[0], name)
                 break
             if not isinstance(value, ModuleType):
-                self._walk.edge(self._node, name, value, holder)
+                self._walk.edge(self._node, name, value, holder, place=place)
             step = attributes.pop(0)
+            is_module = isinstance(value, ModuleType)
+            place = ignoring.module_global(namespace, step) if is_module else ignoring.attribute(value, step)
+            if self._walk.ignores(place):
+                return
             name, holder = f"{name}.{step}", namespace
             self._load_lazily(value, step, namespace)
             if step not in namespace:
@@ -144,7 +161,7 @@ class Resolver:
             self._walk.watch.binding(namespace, step, value, f"the global {name}")
         if reference.guessed and isinstance(value, ModuleType):
             return
-        target = self._walk.edge(self._node, name, value, holder)
+        target = self._walk.edge(self._node, name, value, holder, place=place)
         if target is not None:
             self._walk.named.add(target)
             if isinstance(holder, dict):
@@ -190,6 +207,8 @@ class Resolver:
             if not isinstance(value, ModuleType) or origin.is_ours(value) or step not in vars(value):
                 return
             namespace, name = vars(value), f"{name}.{step}"
+            if self._walk.ignores(ignoring.module_global(namespace, step)):
+                return
             value = namespace[step]
             for part in opaque.code_in(value):  # registered with the package
                 if _is_users(self._walk, part):

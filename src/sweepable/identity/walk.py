@@ -8,9 +8,10 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
-from sweepable.identity import graph, origin
+from sweepable.identity import graph, ignoring, origin
 from sweepable.identity.graph import Node
 from sweepable.identity.guard import Watch
+from sweepable.identity.ignoring import Home, Ignored, Place
 from sweepable.identity.sharing import with_sharing
 from sweepable.identity.values import encode_scalar
 
@@ -20,14 +21,14 @@ class Options(NamedTuple):
 
     #: Dotted names of modules that count as the user's, wherever they lie.
     track: tuple[str, ...] = ()
-    #: Names, as written in the code, that do not count.
-    ignored: frozenset[str] = frozenset()
+    #: Names that do not count, with what they mean.
+    ignored: Ignored = Ignored()
     #: Packages whose installed version counts.
     packages: tuple[str, ...] = ()
 
     def within(self, outer: Options) -> Options:
         """What holds in code that is reached from code with the options `outer`; very often those themselves."""
-        track, ignored = {*outer.track, *self.track}, outer.ignored | self.ignored
+        track, ignored = {*outer.track, *self.track}, outer.ignored.joined(self.ignored)
         if len(track) == len(set(outer.track)) and ignored == outer.ignored:
             return outer
         return Options(tuple(sorted(track)), ignored)
@@ -94,7 +95,7 @@ class Mode(NamedTuple):
 class Findings:
     """What a walk has to say besides its digests."""
 
-    __slots__ = ("packages", "untracked", "notes", "reads_docs", "asks", "tags", "_attributes")
+    __slots__ = ("packages", "untracked", "notes", "reads_docs", "asks", "tags", "ignored", "_attributes")
 
     def __init__(self) -> None:
         self.packages: set[str] = set()
@@ -104,6 +105,8 @@ class Findings:
         self.asks: set[str] = set()
         #: Attributes that were set on functions, as `Mode` spells them.
         self.tags: set[str] = set()
+        #: What names that do not count were seen to mean, as `Ignored` keeps it.
+        self.ignored: set[object] = set()
         self._attributes: set[str] = set()
 
     def take_in(self, asks: set[str], attributes: set[str], reads_docs: bool) -> None:
@@ -165,6 +168,8 @@ class Walk:
         self.nodes: list[Node] = []
         self.bound = root if bound else None
         self._signed = origin.underlying(root) if bound else None
+        #: Of the function that was decorated, for messages: nothing can be left out of a value.
+        self.home = Home.of(root) if bound else None
         #: Whether what is reached leads back to the root, which may then be called without all arguments.
         self._returned = False
         #: Functions that were met as what a cached function wraps.
@@ -173,6 +178,8 @@ class Walk:
         self.calls: list[object] = []
         #: Nodes that code finds in its modules, which nobody gave it.
         self.of_modules: set[Node] = set()
+        #: Where the nodes are bound that can be left out by name.
+        self.places: dict[Node, Place] = {}
         #: Nodes that a name stands for: in a module, or in a closure.
         self.named: set[Node] = set()
         #: Values that are nested too deeply to be digested as a whole, for so many levels more.
@@ -310,14 +317,36 @@ class Walk:
             return False
         return is_cached(default) or getattr(type(default), "__sweepable_upstream__", None) is True
 
-    def edge(self, node: Node, name: str, value: object, holder: object = None, *, spoken: str = "") -> Node | None:
+    def edge(
+        self,
+        node: Node,
+        name: str,
+        value: object,
+        holder: object = None,
+        *,
+        spoken: str = "",
+        place: Place | None = None,
+    ) -> Node | None:
         """Add what a node refers to, and return it; names of sweepable itself are not among it."""
         if self.classify(self.unwrapped(value)) == "own":
             return None
         target = self.node(value, spoken or name, holder)
         if target is not None:
             node.edges.append((name, target))
+            if place is not None:
+                self.places.setdefault(target, place)
         return target
+
+    def ignores(self, place: Place) -> bool:
+        """Whether what is bound at a place does not count, because somebody said so."""
+        meaning = self.options.ignored.by_place(place)
+        if meaning is not None:
+            self.findings.ignored.add(meaning)
+        return meaning is not None
+
+    def way_out(self, place: Place | None) -> str:
+        """The option of the decorated function by which a place is left out; empty where there is none."""
+        return ignoring.advice(place.spelled(self.home)) if self.home is not None and place is not None else ""
 
     def absent(self, node: Node, name: str) -> None:
         """Add that a name is bound to nothing."""

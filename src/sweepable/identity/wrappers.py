@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from blake3 import blake3
 
-from sweepable.identity import attached, holders, opaque, origin
+from sweepable.identity import attached, holders, ignoring, opaque, origin
 from sweepable.identity.annotations import is_type_form, spelled
 from sweepable.identity.constants import explore_value
 from sweepable.identity.graph import Node
@@ -173,9 +173,10 @@ def _attributes_of_wrapper(walk: Walk, node: Node, pieces: tuple[str, ...]) -> N
     walk.watch.attribute(node.value, "__dict__", own, f"the attributes of {node.names[0]}")
     walk.watch.size(own, f"the attributes of {node.names[0]}")
     for name in sorted(own):
-        if not name.startswith("__") and name not in pieces and name not in _VECTORIZE:
+        place = ignoring.attribute(node.value, name)
+        if not name.startswith("__") and name not in pieces and name not in _VECTORIZE and not walk.ignores(place):
             walk.watch.binding(own, name, own[name], f"{node.names[0]}.{name}")
-            walk.edge(node, f".{name}", own[name], own)
+            walk.edge(node, f".{name}", own[name], own, place=place)
 
 
 #: What wrappers that keep something were seen to depend on, under each of the options they were reached with.
