@@ -359,6 +359,18 @@ PLAIN = [
 
 DATA = [
     runs(
+        "an Enum's members made global",
+        "import enum\nkept = lambda cls: cls\n@kept\nclass E(enum.IntEnum):\n    A = 1\ndef f(x):\n    return repr(E.A)",
+        "kept = lambda cls: cls",
+        "kept = enum.global_enum",
+    ),
+    runs(
+        "an Enum that borrows its text",
+        "import enum\nclass E(enum.IntEnum):\n    A = 1\n    __str__ = enum.IntEnum.__str__\ndef f(x):\n    return str(E.A)",
+        "enum.IntEnum.__str__",
+        "enum.Enum.__str__",
+    ),
+    runs(
         "__post_init__",
         "import dataclasses as d\n@d.dataclass\nclass A:\n    x: int = 1\n    def __post_init__(self):\n        self.x += 1\ndef f(x):\n    return A().x",
         "+= 1",

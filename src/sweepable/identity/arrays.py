@@ -60,6 +60,12 @@ def dtype_part(walk: Walk, dtype: Dtype) -> bytes:
     raise walk.refusal(dtype, "this kind of dtype is not known")
 
 
+def _dtype_object(walk: Walk, dtype: Dtype) -> bytes:
+    """Encode a dtype that is a value by itself: there its metadata count, by which h5py tells kinds of text."""
+    metadata = walk.child(dict(dtype.metadata), ATTRIBUTE, "metadata") if dtype.metadata else b""
+    return named("dtype object", dtype_part(walk, dtype) + metadata)
+
+
 def _field(walk: Walk, name: str, declared: Any) -> bytes:
     title = declared[2] if len(declared) > 2 else None
     return text(name) + walk.piece(title) + dtype_part(walk, declared[0])
@@ -251,7 +257,7 @@ HANDLERS: dict[type, Handler] = {np.ndarray: array, np.ufunc: _ufunc, np.busdayc
 def handler(kind: type) -> Handler | None:
     """The handler of a numpy type, or of a class that extends one; None where the general way serves."""
     if issubclass(kind, np.dtype):
-        return lambda walk, value: named("dtype object", dtype_part(walk, value))
+        return _dtype_object
     if issubclass(kind, np.ndarray):
         return _masked if issubclass(kind, np.ma.MaskedArray) else _array_subclass
     if kind.__name__ == "_ArrayFunctionDispatcher":

@@ -46,6 +46,8 @@ _BOOKKEEPING = frozenset(
     ]
 )
 _PYDANTIC = ("__pydantic_", "__private_attributes__", "__class_vars__", "__signature__")
+#: What `sympy` works out of the other entries, in the order of hashes.
+_SYMPY = ("_prop_handler", "default_assumptions")
 #: What `enum` works out from the members.
 _ENUM_BOOKKEEPING = frozenset(
     [
@@ -100,12 +102,16 @@ def _relations(walk: Walk, node: Node, cls: type) -> None:
 
 def _is_bookkeeping(walk: Walk, cls: type, name: str) -> bool:
     entry = vars(cls)[name]
+    if name in _SYMPY and type(cls).__module__.partition(".")[0] == "sympy":
+        return True
     if name in _BOOKKEEPING or name.startswith(_PYDANTIC) or walk.ignores(ignoring.entry(cls, name)):
         return True
     if name == "__doc__":
         return not walk.mode.keep
     if isinstance(entry, types.MemberDescriptorType | types.GetSetDescriptorType):
         return True  # a slot: __slots__ names it
+    if isinstance(cls, enum.EnumMeta) and name in _ENUM_SHOWN:  # copied from the base, unless another one was put there
+        return entry is getattr(cls.__bases__[-1], name, None)
     if type(entry).__name__ == "_tuplegetter" or fields.is_generated(name, entry):
         return True
     if name == "__init__" and getattr(cls, "_is_protocol", None) is not None:
@@ -117,10 +123,7 @@ def _is_of_enum(walk: Walk, cls: enum.EnumMeta, name: str) -> bool:
     """Whether an entry is a member, or one of those that `enum` keeps for itself."""
     if name in cls.__members__ or name in _ENUM_BOOKKEEPING:
         return True
-    entry = vars(cls)[name]
-    if name in _ENUM_SHOWN:  # put there from the base, unless somebody put another one there
-        return entry is getattr(cls.__bases__[-1], name, None)
-    function = origin.underlying(entry)
+    function = origin.underlying(vars(cls)[name])
     return (
         (function is not None or name == "_new_member_")
         and name.startswith("_")

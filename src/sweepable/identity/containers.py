@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import types
 from collections import Counter, OrderedDict, defaultdict, deque
 from collections.abc import Iterable
@@ -49,6 +50,10 @@ def _pairs(walk: Walk, pairs: Iterable[tuple[Any, Any]]) -> bytes:
 
 
 def _dict(walk: Walk, value: dict[Any, Any]) -> bytes:
+    if "__spec__" in value:
+        module = sys.modules.get(str(value.get("__name__")))
+        if module is not None and vars(module) is value:  # what a module binds, and where it lies
+            return b"V" + walk.described(module)
     return _pairs(walk, dict.items(value))
 
 

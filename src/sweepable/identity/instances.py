@@ -10,6 +10,7 @@ from functools import cached_property
 from operator import itemgetter
 from typing import Any
 
+from sweepable.identity.holding import slots_of
 from sweepable.identity.parts import ATTRIBUTE, INDEX, KEY, NAME, PART, Handler, Walk, encode_scalar, size, text
 
 #: What makes an instance of nothing but its class.
@@ -148,7 +149,7 @@ def _is_plain(kind: type) -> bool:
 
 def _are_attributes(value: Any, state: dict[Any, Any]) -> bool:
     """Whether a state is a choice of the instance's attributes, whose order means nothing."""
-    own = getattr(value, "__dict__", {})
+    own = {**getattr(value, "__dict__", {}), **{slot.__name__: part for slot, part in slots_of(value)}}
     return all(type(name) is str and name in own and own[name] is part for name, part in state.items())
 
 

@@ -1,4 +1,7 @@
-"""Owns the encoding of values of SciPy, xarray, torch and others that tell more of their history than of content."""
+"""Owns the encoding of values of SciPy, xarray, torch and others that tell more of their history than of content.
+
+What has more to it than a few lines is in `quantities`.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from sweepable.identity import arrays
+from sweepable.identity import arrays, quantities
 from sweepable.identity.instances import attributes, fields, subclass
 from sweepable.identity.parts import ATTRIBUTE, KEY, PART, Handler, Walk, named, size, text
 
@@ -166,6 +169,48 @@ def _tensor(walk: Walk, value: Any) -> bytes:
     return named("Tensor", parts + attributes(walk, value, torch.Tensor))
 
 
+# Containers that keep their members by hash, or in memory of their own.
+
+
+def _hash_map(walk: Walk, value: Any) -> bytes:
+    """Encode a map whose order is that of the hashes, which differ from process to process."""
+    pairs = sorted(walk.member(key) + walk.member(part) for key, part in value.items())
+    return named("map", walk.described(type(value)) + size(len(pairs)) + b"".join(pairs))
+
+
+def _hash_set(walk: Walk, value: Any) -> bytes:
+    members = sorted(map(walk.member, value))
+    return named("set", walk.described(type(value)) + size(len(members)) + b"".join(members))
+
+
+def _typed(walk: Walk, value: Any) -> bytes:
+    """Encode a list or dict of numba by its type and members."""
+    kind = text(str(value._numba_type_)) if value._typed else text("")
+    plain: Any = dict(value) if hasattr(value, "keys") else list(value)
+    return named("typed", walk.described(type(value)) + kind + walk.child(plain, PART))
+
+
+def _compiled_class(walk: Walk, value: Any) -> bytes:
+    """Encode a class that numba compiles by its fields and methods; its own name holds an address."""
+    shape = text("|".join(f"{name}:{kind}" for name, kind in value.struct.items()))
+    parts = [walk.child(part, PART) for part in (value.jit_methods, value.jit_props, value.jit_static_methods)]
+    return named("jitclass", text(value.class_name) + shape + b"".join(parts))
+
+
+def _showing(*names: str) -> Handler:
+    """The handler of types that are what some attributes of theirs show, and cannot be pickled."""
+
+    def shown(walk: Walk, value: Any) -> bytes:
+        found = [(name, getattr(value, name)) for name in names if hasattr(value, name)]
+        return named("shown", walk.described(type(value)) + fields(walk, found))
+
+    return shown
+
+
+_FORMS = ("json", "msgpack")
+_META = ("gt", "ge", "lt", "le", "multiple_of", "pattern", "min_length", "max_length", "tz", "extra")
+
+
 def _described(walk: Walk, value: Any) -> bytes:
     return walk.described(value)
 
@@ -181,6 +226,23 @@ _TABLE: tuple[tuple[str, tuple[str, ...], Handler], ...] = (
     ("xarray", ("Dataset",), _dataset),
     ("xarray", ("Variable",), _variable),
     ("torch", ("Tensor",), _tensor),
+    ("pyrsistent", ("PMap",), _hash_map),
+    ("pyrsistent", ("PSet",), _hash_set),
+    ("immutables", ("Map",), _hash_map),
+    ("astropy.table", ("Table",), quantities.table),
+    ("astropy.table.column", ("BaseColumn",), quantities.column),
+    ("astropy.utils.data_info", ("DataInfo",), quantities.data_info),
+    ("pint.facets.plain.registry", ("GenericPlainRegistry",), quantities.unit_registry),
+    ("lmfit", ("Parameters",), quantities.parameters),
+    ("flax.linen", ("Module",), quantities.flax_module),
+    ("msgspec", ("Meta",), _showing(*_META)),
+    *((f"msgspec.{form}", ("Decoder",), _showing("type", "strict", "dec_hook", "float_hook")) for form in _FORMS),
+    *(
+        (f"msgspec.{form}", ("Encoder",), _showing("enc_hook", "decimal_format", "uuid_format", "order"))
+        for form in _FORMS
+    ),
+    ("numba.typed", ("List", "Dict"), _typed),
+    ("numba.core.types", ("ClassType",), _compiled_class),
     ("numba.core.dispatcher", ("Dispatcher",), _described),
     ("numba.np.ufunc.dufunc", ("DUFunc",), _described),
     ("numba.np.ufunc.gufunc", ("GUFunc",), _described),

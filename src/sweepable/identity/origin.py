@@ -21,6 +21,8 @@ _MAINS = ("__main__", "__mp_main__")
 _HELD = (types.MemberDescriptorType, types.GetSetDescriptorType)
 #: Of the flags of a class: that Python code made it.
 _HEAP = 1 << 9
+#: How the file names begin of what packages' decorators write around functions.
+_WRITTEN = ("<@beartype(",)
 _COMPILED = tuple(importlib.machinery.EXTENSION_SUFFIXES)
 
 
@@ -100,7 +102,14 @@ def _top(name: object) -> str:
     return name.partition(".")[0] if isinstance(name, str) else ""
 
 
+def is_written(code: CodeType) -> bool:
+    """Whether the code of a wrapper was written by a package's decorator, with addresses in it."""
+    return code.co_filename.startswith(_WRITTEN)
+
+
 def _code_is_user(code: CodeType, namespace: Mapping[str, object]) -> bool:
+    if is_written(code):
+        return False
     if not code.co_filename.startswith("<"):
         return file_kind(code.co_filename) == "user"
     name = namespace.get("__name__")

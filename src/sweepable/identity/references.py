@@ -13,6 +13,8 @@ from sweepable.identity.syntax import Form
 
 #: A name that the text of a query takes from its surroundings: ``df.query("x > @low")``.
 _IN_TEXT = r"@([A-Za-z_]\w*)"
+_WORD = r"\b[A-Za-z_]\w*"
+_LONGEST_FORMULA = 1000
 #: Code that uses one of these may read docstrings, annotations or signatures, which then count.
 _READERS = frozenset(
     [
@@ -403,7 +405,9 @@ _TELLING: dict[type[ast.AST], Callable[[_Reader, Any], None]] = {
 
 def names_in(text: str) -> list[str]:
     """The names that a text takes from around the code that evaluates it."""
-    return re.findall(_IN_TEXT, text) if "@" in text else []
+    found = re.findall(_IN_TEXT, text) if "@" in text else []
+    # A formula, ``y ~ log(x) + g(x)``: patsy and formulaic look its names up around the call.
+    return found + re.findall(_WORD, text) if "~" in text and len(text) < _LONGEST_FORMULA else found
 
 
 def _last_base(node: ast.expr) -> str:

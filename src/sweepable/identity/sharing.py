@@ -58,7 +58,12 @@ def _is_one(value: object) -> bool:
     if isinstance(value, types.FunctionType | type):
         return True
     own: Any = type(value).__hash__
-    return not isinstance(value, types.MethodType) and (own is None or own is object.__hash__)
+    if isinstance(value, types.MethodType) or own is None or own is object.__hash__:
+        return not isinstance(value, types.MethodType)
+    try:
+        return hash(value) == id(value)
+    except Exception:  # it holds what cannot be hashed
+        return True
 
 
 def _met(root: Node) -> Iterator[Node]:

@@ -104,6 +104,8 @@ def _encode_enum(walk: Walk, value: Enum) -> bytes:
     return named("Enum", walk.described(type(value)) + parts)
 
 
+#: Functions and methods of what Cython and nanobind have compiled, by the names of their types.
+COMPILED = ("cython_function_or_method", "fused_cython_function", "nb_method", "nb_func", "nb_bound_method")
 DESCRIBED: tuple[type, ...] = (
     type,
     types.FunctionType,
@@ -147,7 +149,7 @@ def described_or_enum(kind: type) -> Handler | None:
     """The handler of functions, classes, modules and Enum members; None for any other type."""
     if issubclass(kind, types.BuiltinFunctionType | types.MethodWrapperType | types.MethodType):
         return _encode_bound
-    if issubclass(kind, DESCRIBED) or kind.__name__ in ("cython_function_or_method", "fused_cython_function"):
+    if issubclass(kind, DESCRIBED) or kind.__name__ in COMPILED:
         return lambda walk, value: walk.described(value)
     return _encode_enum if isinstance(kind, EnumMeta) else None
 

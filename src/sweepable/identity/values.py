@@ -16,7 +16,7 @@ import numpy as np
 from blake3 import blake3
 
 from sweepable.errors import SweepableError, UndigestibleError
-from sweepable.identity import arrays, containers, registered, sentinels, standard
+from sweepable.identity import arrays, containers, proxies, registered, sentinels, standard
 from sweepable.identity.depth import DEEPEST, TOO_DEEP, TooDeep, room
 from sweepable.identity.frozen import is_frozen
 from sweepable.identity.instances import instance, subclass
@@ -277,6 +277,13 @@ _HOMES = {
     "numba": "libraries",
     "matplotlib": "libraries",
     "networkx": "libraries",
+    "msgspec": "libraries",
+    "astropy": "libraries",
+    "pint": "libraries",
+    "lmfit": "libraries",
+    "flax": "libraries",
+    "pyrsistent": "libraries",
+    "immutables": "libraries",
 }
 
 
@@ -301,6 +308,7 @@ def _resolve(kind: type) -> Handler:
     return (
         _EXACT.get(kind)
         or _by_protocol(kind)
+        or (_described if proxies.pieces_of(kind) is not None else None)
         or standard.described_or_enum(kind)
         or _by_home(kind)
         or standard.refused(kind)

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from blake3 import blake3
 
-from sweepable.identity import attached, holders, ignoring, opaque, origin
+from sweepable.identity import attached, holders, ignoring, opaque, origin, proxies
 from sweepable.identity.annotations import is_type_form, spelled
 from sweepable.identity.constants import explore_value
 from sweepable.identity.graph import Node
@@ -23,6 +23,7 @@ from sweepable.identity.installed import Counted, named_packages
 from sweepable.identity.modules import explore_namespace
 from sweepable.identity.registered import is_registered
 from sweepable.identity.resolver import Resolver
+from sweepable.identity.standard import COMPILED
 from sweepable.identity.values import encode_scalar
 from sweepable.identity.walk import CLASSIFIERS, EXPLORERS, Said, Walk, is_cached
 from sweepable.imported import imported
@@ -57,7 +58,6 @@ _C_FUNCTIONS = (
     types.MemberDescriptorType,
     np.ufunc,
 )
-_CYTHON = ("cython_function_or_method", "fused_cython_function")
 #: Means of working, not data: neither digested nor spoken of.
 _INERT: tuple[type, ...] = (
     type(threading.Lock()),
@@ -122,7 +122,7 @@ def _classify_wrapper(walk: Walk, value: Any) -> str | None:
     kind = type(value)  # never `isinstance`: an instance may run code of its own when asked for its class
     if kind in _PIECES or issubclass(kind, tuple(_PIECES)):
         return "wrapper"
-    if issubclass(kind, _C_FUNCTIONS) or kind.__name__ in _CYTHON:
+    if issubclass(kind, _C_FUNCTIONS) or kind.__name__ in COMPILED:
         return "c function"
     if kind.__module__.partition(".")[0] == "numba" and origin.underlying(value):
         return "wrapper"
@@ -132,7 +132,12 @@ def _classify_wrapper(walk: Walk, value: Any) -> str | None:
     return "inert" if walk.is_user(kind) else ""
 
 
-CLASSIFIERS += [_classify_ours, _classify_code, holders.classify, _classify_wrapper]
+def _classify_foreign(walk: Walk, value: Any) -> str | None:
+    # By type, before anybody asks the value: a proxy says that it is what it stands for.
+    return "wrapper" if proxies.pieces_of(type(value)) is not None else None
+
+
+CLASSIFIERS += [_classify_ours, _classify_foreign, _classify_code, holders.classify, _classify_wrapper]
 
 
 def _explore_inert(walk: Walk, node: Node) -> None:
@@ -200,12 +205,13 @@ def forget_kept(walk: Walk) -> None:
 def _clearing(value: Any) -> Callable[[], object] | None:
     if type(value) is _LRU:
         return value.cache_clear
-    is_numba = type(value).__module__.partition(".")[0] == "numba"
-    return getattr(value, "recompile", None) if is_numba else None
+    package = type(value).__module__.partition(".")[0]
+    name = {"numba": "recompile", "cachetools": "cache_clear"}.get(package)
+    return getattr(value, name, None) if name else None
 
 
 def _pieces(value: object) -> tuple[str, ...]:
-    known = next((_PIECES[base] for base in type(value).__mro__ if base in _PIECES), None)
+    known = next((_PIECES[base] for base in type(value).__mro__ if base in _PIECES), proxies.pieces_of(type(value)))
     return known or (_METHOD_PIECES if origin.is_ours(value) else _COMPILED_PIECES)
 
 
@@ -278,6 +284,8 @@ def _explore_package_function(walk: Walk, node: Node) -> None:
 
 
 def _spelling(function: FunctionType) -> bytes:
+    if origin.is_written(function.__code__):
+        return b"written by a decorator"
     # Not __module__ and __qualname__: functools.wraps gives a wrapper those of what it wraps.
     return f"{function.__globals__.get('__name__')}:{function.__code__.co_qualname}".encode()
 
