@@ -312,9 +312,7 @@ def _nodes(walk: Walk, mirror: Walk | None) -> Iterator[CodeNode]:
         for name in node.names:
             mirrored.setdefault((node.kind, name), []).append(node)
     for node in walk.nodes:
-        twins = [twin for name in node.names for twin in mirrored.get((node.kind, name), ())]
-        same = [twin for twin in twins if twin.value is node.value] or twins
-        twin = next((twin for twin in same if twin.options == node.options), same[0] if same else None)
+        twin = _twin(node, mirrored) if mirrored else None
         yield CodeNode(
             tuple(node.names),
             node.kind,
@@ -324,6 +322,13 @@ def _nodes(walk: Walk, mirror: Walk | None) -> Iterator[CodeNode]:
             node.where,
             tuple(dict.fromkeys(numbers[target] for target in node.targets())),
         )
+
+
+def _twin(node: Node, mirrored: dict[tuple[str, str], list[Node]]) -> Node | None:
+    """The same node of the walk by byte code."""
+    twins = [twin for name in node.names for twin in mirrored.get((node.kind, name), ())]
+    same = [twin for twin in twins if twin.value is node.value] or twins
+    return next((twin for twin in same if twin.options == node.options), same[0] if same else None)
 
 
 def _lost(track: Sequence[str]) -> Iterator[str]:

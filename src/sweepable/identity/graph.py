@@ -11,6 +11,9 @@ from blake3 import blake3
 FORMAT = b"sweepable code 3"
 
 
+_HEAD = b"%d:%b" % (len(FORMAT), FORMAT)
+
+
 class Describe(Protocol):
     """How code within a value is encoded: by the node that stands for it."""
 
@@ -72,7 +75,7 @@ class Node:
 
 def hashed(*parts: bytes) -> bytes:
     """The BLAKE3 of parts, each behind its length."""
-    return blake3(b"".join(b"%d:%b" % (len(part), part) for part in (FORMAT, *parts))).digest()
+    return blake3(b"".join([_HEAD, *[b"%d:%b" % (len(part), part) for part in parts]])).digest()
 
 
 def settle(nodes: list[Node], node_of: Callable[[Node, object], Node | None]) -> None:

@@ -31,6 +31,8 @@ _MAINS = ("__main__", "__mp_main__")
 _IMPORT = re.compile(r"^([ \t]*)(?:from\s+\S+\s+)?import\s+(\([^)]*\)|[^\n]*)", re.MULTILINE)
 #: Makes spaces of what stands between names; a pattern would take as long to compile as all the rest takes.
 _APART = dict.fromkeys(map(ord, "()[]{},.;:#*=\\\"'"), " ")
+#: What binds a name in a module: a class, or an assignment.
+_BINDING = r"^(?:class[ \t]+(\w+)|(\w+)[ \t]*(?::[^=\n]*|[^\w\s=(.\[:]*)=(?!=))"
 _DEFINITIONS = ("def ", "async def ")
 #: How a line goes on, or is no statement, where it is not indented: within brackets, or a comment.
 _WITHIN = " \t\r\f)]}#"
@@ -69,7 +71,7 @@ class Text:
         self._scopes: dict[int, list[_Scope]] = {}
         self._lines: list[str] | None = None
         self._imports: dict[bool, list[str]] = {}
-        self._bound: dict[str, int] = {}
+        self._bound: dict[str, int] | None = None
 
     def lines(self) -> list[str]:
         """The lines of the text, as Python counts them."""
@@ -143,12 +145,11 @@ class Text:
 
     def line_of(self, name: str) -> int:
         """The line that last binds a module-level name; 0 for none."""
-        if name not in self._bound:
-            word = re.escape(name)
-            binding = rf"^(?:class[ \t]+{word}\b|{word}[ \t]*(?::[^=\n]*|[^\w\s=(.\[:]*)=(?!=))"
-            places = [found.start() for found in re.finditer(binding, self.text, re.MULTILINE)]
-            self._bound[name] = self.text.count("\n", 0, places[-1]) + 1 if places else 0
-        return self._bound[name]
+        if self._bound is None:  # all of them in one pass: a pattern of its own for each name takes longer to compile
+            found = re.finditer(_BINDING, self.text, re.MULTILINE)
+            self._bound = {binding[1] or binding[2]: binding.start() for binding in found}
+        place = self._bound.get(name)
+        return 0 if place is None else self.text.count("\n", 0, place) + 1
 
     def _codes(self, flags: int, *, apart: bool = False) -> dict[str, list[CodeType]]:
         """The code objects by name; of each statement compiled by itself, as IPython does, if `apart`.

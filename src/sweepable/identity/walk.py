@@ -224,12 +224,11 @@ class Walk:
         outer = self.options
         value, self.options = self._entered(value)
         try:
-            return self._node(value, name, holder)
+            return self._node(value, self.classify(value), name, holder)
         finally:
             self.options = outer
 
-    def _node(self, value: object, name: str, holder: object) -> Node | None:
-        kind = self.classify(value)
+    def _node(self, value: object, kind: str, name: str, holder: object) -> Node | None:
         if not kind:
             return None
         # Numbers and texts are shared by the interpreter as it likes, and would get each other's names.
@@ -328,9 +327,12 @@ class Walk:
         place: Place | None = None,
     ) -> Node | None:
         """Add what a node refers to, and return it; names of sweepable itself are not among it."""
-        if self.classify(self.unwrapped(value)) == "own":
+        plain = self.unwrapped(value)
+        kind = self.classify(plain)
+        if kind == "own":
             return None
-        target = self.node(value, spoken or name, holder)
+        spoken = spoken or name
+        target = self._node(value, kind, spoken, holder) if plain is value else self.node(value, spoken, holder)
         if target is not None:
             node.edges.append((name, target))
             if place is not None:

@@ -48,6 +48,7 @@ _OPEN_WRAPPERS = (_LRU, functools.partial, property, staticmethod, classmethod, 
 _VECTORIZE = ("cache", "_ufunc", "_in_and_out_core_dims")
 #: A compiled function of numba.
 _COMPILED_PIECES = ("__wrapped__", "py_func", "targetoptions", "signature", "identity")
+_PLAIN_CODE = (FunctionType, ModuleType, type)
 _C_FUNCTIONS = (
     types.BuiltinFunctionType,
     types.MethodWrapperType,
@@ -83,6 +84,8 @@ _MARKS = ("__sweepable_key__", "__sweepable_calls__", "__sweepable_digest__", "_
 def _classify_ours(walk: Walk, value: Any) -> str | None:
     """Records, spaces and upstream calls are values; sweepable's own code and its open stores never count."""
     kind = type(value)
+    if kind in _PLAIN_CODE:  # most of what is met; nothing of the following applies to them
+        return "own" if origin.is_ours(value) else None
     if is_cached(value):
         return "cached"
     if getattr(kind, "__sweepable_upstream__", None) is True:
@@ -134,7 +137,7 @@ def _classify_wrapper(walk: Walk, value: Any) -> str | None:
 
 def _classify_foreign(walk: Walk, value: Any) -> str | None:
     # By type, before anybody asks the value: a proxy says that it is what it stands for.
-    return "wrapper" if proxies.pieces_of(type(value)) is not None else None
+    return "wrapper" if type(value) not in _PLAIN_CODE and proxies.pieces_of(type(value)) is not None else None
 
 
 CLASSIFIERS += [_classify_ours, _classify_foreign, _classify_code, holders.classify, _classify_wrapper]
