@@ -274,6 +274,20 @@ def test_what_was_moved_and_edited_at_once_is_migrated_where_it_was(run_script: 
     assert run_script(after + call, name="there.py").stdout.split() == ["6.0"]
 
 
+def test_what_was_moved_keeps_its_history_once_it_was_called_there(run_script: RunScript) -> None:
+    """A function that was moved, and found its results at the new place, may be edited there and migrated."""
+    function = "import sweepable\n@sweepable.cache\ndef depth(x):\n    print('runs')\n    return x * 2.0\n"
+    before = function + "if __name__ == '__main__':\n"
+    after = before.replace("depth(x)", "depth(x, offset=0.0)").replace("x * 2.0", "x * 2.0 + offset")
+    call = "    print(depth(3.0))\n"
+    assert run_script(before + call, name="here.py").stdout.split() == ["runs", "6.0"]
+    assert run_script(before + call, name="there.py").stdout.split() == ["6.0"]
+    explained = run_script(after + "    print(depth.explain(3.0))\n", name="there.py").stdout
+    assert "under other code, v1" in explained and "+    return x * 2.0 + offset" in explained
+    run_script(after + "    depth.migrate('an offset', add={'offset': 0.0}).apply()\n", name="there.py")
+    assert run_script(after + call, name="there.py").stdout.split() == ["6.0"]
+
+
 def test_what_does_not_fit_is_refused(tmp_path: Path) -> None:
     """Without a reason, without anything to migrate, with a version that is not there."""
     functions = define()

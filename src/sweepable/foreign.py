@@ -1,12 +1,13 @@
-"""Results that were computed with other versions of packages: they are served, and it is said once."""
+"""Results that came about elsewhere: with other versions of packages, which is said once, or at another place."""
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterable
 
 from sweepable.call import Call
 from sweepable.environment import UNKNOWN, agree, counted_version, is_loaded, version_of
-from sweepable.errors import OtherEnvironment
+from sweepable.errors import OtherEnvironment, StoreError
 from sweepable.notices import first, logger, warn_once
 from sweepable.store.store import Store
 
@@ -26,7 +27,10 @@ def compare(call: Call, store: Store, environments: Iterable[int]) -> None:
     callee = call.callee
     unmet = [(store, number) for number in environments if (store, number) not in callee.met]
     callee.met.update(unmet)
-    if not unmet or callee.options.environment != "note":
+    if not unmet:
+        return
+    _settle(call, store)
+    if callee.options.environment != "note":
         return
     try:
         others = _others(store, [number for _, number in unmet])
@@ -35,6 +39,14 @@ def compare(call: Call, store: Store, environments: Iterable[int]) -> None:
         return
     if others and first((OtherEnvironment, callee.name, str(store.path))):
         _tell(callee.name, callee.identifier, others)
+
+
+def _settle(call: Call, store: Store) -> None:
+    """From the first hit on a function that was moved lives at its new place too, before it is edited there."""
+    try:
+        store.settle(call.callee.facts, call.version.digest)
+    except (OSError, sqlite3.Error, StoreError):  # the result is as good without
+        logger().warning("where %s lives now could not be noted", call.callee.name, exc_info=True)
 
 
 def _others(store: Store, environments: Iterable[int]) -> dict[str, tuple[list[str], str]]:

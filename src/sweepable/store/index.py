@@ -274,7 +274,7 @@ def function_id(c: sqlite3.Connection, facts: FunctionFacts, version_digest: str
             "INSERT INTO _functions (name, identifier, table_name) VALUES (?, ?, ?)", (facts.name, identifier, table)
         )
         found = cast("int", cursor.lastrowid), table
-    c.execute("INSERT OR IGNORE INTO _homes VALUES (?, ?)", (found[0], _storable(facts.home)))
+    c.execute("INSERT OR IGNORE INTO _homes VALUES (?, ?)", (found[0], storable(facts.home)))
     return found
 
 
@@ -285,7 +285,7 @@ def find_function(
     query = "SELECT f.id, f.table_name FROM _functions f JOIN {} = ? WHERE f.name = ? ORDER BY f.id LIMIT 1"
     by_home = query.format("_homes h ON h.function = f.id AND h.home")
     by_version = query.format("_versions v ON v.function = f.id AND v.digest")
-    row = c.execute(by_home, (None if home is None else _storable(home), name)).fetchone()
+    row = c.execute(by_home, (None if home is None else storable(home), name)).fetchone()
     row = row or c.execute(by_version, (version_digest, name)).fetchone()
     return cast("tuple[int, str] | None", row)
 
@@ -303,7 +303,7 @@ def version_id(c: sqlite3.Connection, function: int, version: CodeVersion) -> in
             version.digest,
             version.fingerprint,
             time.time(),
-            _storable(version.nodes[0].summary) if version.nodes and version.nodes[0].kind != PIN else "",
+            storable(version.nodes[0].summary) if version.nodes and version.nodes[0].kind != PIN else "",
             json.dumps([node._replace(summary=node.summary[:LONGEST_SOURCE])._asdict() for node in version.nodes]),
             json.dumps(version.packages),
             json.dumps(version.untracked),
@@ -327,7 +327,7 @@ def labelled(c: sqlite3.Connection, version: int, label: str) -> int | None:
     return None if row is None else cast("int", row[0])
 
 
-def _storable(text: str) -> str:
+def storable(text: str) -> str:
     """SQLite takes no lone surrogates, which a source or a path may contain."""
     return text.encode("utf-8", "backslashreplace").decode()
 
