@@ -44,7 +44,7 @@ def compare(call: Call, store: Store, environments: Iterable[int]) -> None:
 def _settle(call: Call, store: Store) -> None:
     """From the first hit on a function that was moved lives at its new place too, before it is edited there."""
     try:
-        store.settle(call.callee.facts, call.version.digest)
+        store.places.settle(call.callee.facts, call.version.digest)
     except (OSError, sqlite3.Error, StoreError):  # the result is as good without
         logger().warning("where %s lives now could not be noted", call.callee.name, exc_info=True)
 

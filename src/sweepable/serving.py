@@ -30,11 +30,17 @@ def lookup(call: Call, store: Store) -> StoredCall | None:
     row = store.fetch(call.key)
     if row is None or row.status != "done":
         return None
-    if not is_sound(store, row):
+    if (row.version, row.ancestry) not in store.sound and not _first_look(call, store, row):
         return None
     if (store, row.environment) not in call.callee.met:
         compare(call, store, [row.environment])
     return row
+
+
+def _first_look(call: Call, store: Store, row: StoredCall) -> bool:
+    """Whether the code that ran for a stored call is what it was; what else a first hit asks for is read along."""
+    store.acquaint(row, call.callee.facts.home)
+    return stands(store, row)
 
 
 def load(call: Call, store: Store, row: StoredCall) -> tuple[Any] | None:
@@ -87,7 +93,11 @@ def value_of(call: Call) -> Any:
     """What the function returns for this call: from the store, or by running it."""
     store = call.store()
     row = store.fetch(call.key)
-    if row is not None and row.status == "done" and ((row.version, row.ancestry) in store.sound or stands(store, row)):
+    if (
+        row is not None
+        and row.status == "done"
+        and ((row.version, row.ancestry) in store.sound or _first_look(call, store, row))
+    ):
         loaded = load(call, store, row)
         if loaded is not None:
             if (store, row.environment) not in call.callee.met:

@@ -22,6 +22,10 @@ FROM _versions WHERE function = ? ORDER BY id
 """
 
 
+#: So many texts of surroundings are kept.
+_MANY = 1000
+
+
 class StoredFunction(NamedTuple):
     """One cached function.
 
@@ -99,6 +103,7 @@ class Catalogue:
         self._connections = connections
         #: Of the diffs read last, what they say: many calls have one.
         self._diffs: dict[str, dict[str, Any]] = {}
+        self._recorded: dict[int, str] = {}
 
     def connection(self) -> sqlite3.Connection:
         """This thread's connection to the index, for reading; only the store writes."""
@@ -210,8 +215,14 @@ class Catalogue:
 
     def recorded(self, id: int) -> Environment:
         """The same as it stands there, for another call that has it too; the diffs that it names are there already."""
-        rows = self._rows("SELECT text FROM _environments WHERE id = ?", id)
-        return Environment(rows[0][0]) if rows else Environment()
+        if id not in self._recorded:
+            rows = self._rows("SELECT text FROM _environments WHERE id = ?", id)
+            if not rows:
+                return Environment()
+            if len(self._recorded) > _MANY:
+                self._recorded.clear()
+            self._recorded[id] = rows[0][0]
+        return Environment(self._recorded[id])
 
     def diff(self, digest: str) -> dict[str, Any]:
         """A diff that a recorded environment names: its text, or a summary and the size of one that is large."""

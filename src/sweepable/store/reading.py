@@ -16,9 +16,17 @@ from sweepable.store.catalogue import Catalogue
 from sweepable.store.codecs import EXTENSIONS, External, OutputFacts
 from sweepable.store.connections import Connections
 from sweepable.store.files import Stamp
+from sweepable.store.layouts import Layouts
+from sweepable.store.places import Places
 from sweepable.store.soundness import Soundness
 
 _KEYS_AT_ONCE = 10_000
+_AT_FIRST = """
+SELECT l.text, l.check_digest, v.audit, a.versions, e.text, f.name FROM (SELECT 1)
+LEFT JOIN _layouts AS l ON l.id = ? LEFT JOIN _versions AS v ON v.id = ? LEFT JOIN _ancestries AS a ON a.id = ?
+LEFT JOIN _environments AS e ON e.id = ? LEFT JOIN _homes AS h ON h.function = ? AND h.home = ?
+LEFT JOIN _functions AS f ON f.id = h.function
+"""
 
 
 class Standing(NamedTuple):
@@ -51,6 +59,8 @@ class Reading(Catalogue):
         super().__init__(Connections(path, lambda connection: schema.prepare(connection, path)))
         self._blobs = Blobs(path)
         self._unusable: set[str] = set()
+        self._layouts = Layouts(self._connections)
+        self.places = Places(self._connections)
         self._read = results.loader(self._load)
         self.soundness = Soundness(self, self._connections)
         #: Pairs of version and ancestry whose hits need no further look.
@@ -58,7 +68,9 @@ class Reading(Catalogue):
         self._forget()
 
     def _forget(self) -> None:
-        self._layouts: dict[int, Layout] = {0: Layout("value", ())}
+        self._layouts.forget()
+        self.places.forget()
+        self._recorded.clear()
         self._stamps: dict[tuple[str, str], Stamp] = {}
         self._ours: bool | None = None
         self.soundness.forget()
@@ -156,15 +168,19 @@ class Reading(Catalogue):
 
     def layout(self, id: int) -> Layout:
         """How the outputs of a call make up its value."""
-        return self._layouts.get(id) or self._read_layout(id)
+        return self._layouts.get(id)
 
-    def _read_layout(self, id: int) -> Layout:
-        row = self._connections.one("SELECT text, check_digest FROM _layouts WHERE id = ?", (id,))
-        if row is None or index.layout_check(id, row[0]) != row[1]:
-            raise DamagedError(f"layout {id} of the store {self.path} is damaged")
-        kind, names, declared = json.loads(row[0])
-        self._layouts[id] = Layout(kind, tuple(names), declared)
-        return self._layouts[id]
+    def acquaint(self, call: StoredCall, home: str) -> None:
+        """Read at once what the first hit of a version asks the index for, instead of one thing after the other."""
+        asked = call.layout, call.version, call.ancestry, call.environment, call.function, index.storable(home)
+        text, check_digest, audit, versions, environment, name = self._connections.one(_AT_FIRST, asked)
+        if text is not None:
+            self._layouts.know(call.layout, text, check_digest)
+        self.soundness.know(call.version, audit, call.ancestry, versions)
+        if environment is not None:
+            self._recorded[call.environment] = environment
+        if name is not None:
+            self.places.know(name, home)
 
     # -- reading values
 

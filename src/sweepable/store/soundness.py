@@ -32,13 +32,22 @@ class Soundness:
         self._connections = connections
         self.pairs: set[tuple[int, int]] = set()
         self._outside: dict[tuple[int, int], dict[str, str]] = {}
+        self._ancestors: dict[int, tuple[int, ...]] = {0: ()}
+        self._audits: dict[int, str | None] = {}
         self._states: dict[int, dict[str, str]] = {}
 
     def forget(self) -> None:
         """Look again: an audit has found something, or the store is another one."""
         self.pairs.clear()
         self._outside.clear()
+        self._ancestors = {0: ()}
+        self._audits.clear()
         self._states.clear()
+
+    def know(self, version: int, audit: str | None, ancestry: int, versions: str | None) -> None:
+        """Take in what was read along with other things: the audit of a version, and a set of versions."""
+        self._audits[version] = audit
+        self._ancestors[ancestry] = index.versions_in(versions or "")
 
     def outside(self, at: tuple[int, int], read: Callable[[int, int], dict[str, str]]) -> dict[str, str]:
         """The functions of no version that ran for calls of a pair, by label, with their digests; read once."""
@@ -66,15 +75,20 @@ class Soundness:
 
     def audits(self, versions: Iterable[int]) -> list[str]:
         """What the audits of some versions found."""
-        found: list[str] = []
+        found = []
         for version in versions:  # one or a few; a join with `json_each` costs a new process more than these all
-            found += [text for (text,) in self._rows("SELECT audit FROM _versions WHERE id = ?", version) if text]
-        return found
+            if version in self._audits:  # once: an audit may come later, of another process
+                found.append(self._audits.pop(version))
+                continue
+            found += [text for (text,) in self._rows("SELECT audit FROM _versions WHERE id = ?", version)]
+        return [text for text in found if text]
 
     def ancestors(self, ancestry: int) -> tuple[int, ...]:
         """The versions in one of the interned sets."""
-        rows = self._rows("SELECT versions FROM _ancestries WHERE id = ?", ancestry) if ancestry else []
-        return index.versions_in(rows[0][0]) if rows else ()
+        if ancestry not in self._ancestors:
+            rows = self._rows("SELECT versions FROM _ancestries WHERE id = ?", ancestry)
+            self._ancestors[ancestry] = index.versions_in(rows[0][0]) if rows else ()
+        return self._ancestors[ancestry]
 
     def function_name(self, version: int) -> str:
         """The name of the function that a version is one of."""

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
-from sweepable.model import FunctionFacts, NewCall, Outputs, StoredCall
+from sweepable.model import NewCall, Outputs, StoredCall
 from sweepable.notices import logger
 from sweepable.store import audits, contents, files, index, preparing, results
 from sweepable.store.catalogue import Route, StoredFunction, StoredVersion
@@ -58,7 +58,6 @@ class Store(Reading):
         logger()  # imported before anything fails: where no further file can be opened, nothing can be imported
         super().__init__(path, trust)
         self._keys = KeyLocks(self._open_key_locks)
-        self._settled: set[tuple[str, str]] = set()
         _living.add(self)
 
     def __repr__(self) -> str:
@@ -111,17 +110,6 @@ class Store(Reading):
             index.Blob(blob.digest, blob.extension, blob.size, self._blobs.write(*blob))
             for blob in {(blob.digest, blob.extension): blob for blob in pending}.values()
         ]
-
-    def settle(self, function: FunctionFacts, version_digest: str) -> None:
-        """Note that a function, known by its code from another place, lives at this one too; asked once a process."""
-        place = function.name, function.home
-        if self.read_only or place in self._settled:
-            return
-        self._settled.add(place)
-        query = "SELECT 1 FROM _functions AS f JOIN _homes AS h ON h.function = f.id WHERE f.name = ? AND h.home = ?"
-        if self._connections.one(query, tuple(map(index.storable, place))) is None:
-            with self._connections.writing() as c:
-                index.function_id(c, function, version_digest)
 
     def supersede(self, key: str) -> None:
         """Let the next call of this key that is done replace the one that is stored."""
