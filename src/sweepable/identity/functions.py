@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import builtins
 import inspect
 import sys
@@ -13,12 +12,11 @@ from sweepable.identity import attached, bytecode, ignoring, origin, references
 from sweepable.identity.annotations import spelled
 from sweepable.identity.graph import Node
 from sweepable.identity.modules import explore_namespace
-from sweepable.identity.readings import IsOurs, Reading, read
+from sweepable.identity.readings import Decorator, Reading, read
 from sweepable.identity.references import UNBOUND
 from sweepable.identity.resolver import Resolver, lookup
 from sweepable.identity.signatures import watch_signature
-from sweepable.identity.sources import Located
-from sweepable.identity.syntax import docstring
+from sweepable.identity.syntax import FunctionNode, docstring
 from sweepable.identity.walk import EXPLORERS, Walk
 
 _PYTHON = f"python {sys.version_info.major}.{sys.version_info.minor}".encode()
@@ -91,16 +89,14 @@ def _body(walk: Walk, node: Node, function: FunctionType) -> references.Referenc
                 f"no source at hand compiles to the code that runs"
             )
         return references.of_code(code, lookup(function))
-    node.summary = found.located.text
-    node.own = b"tree" + found.body + _docs(walk, function, found.located)
+    node.summary = found.text
+    node.own = b"tree" + found.body + (_docs(function, found.node) if walk.mode.keep else b"")
     return found.references
 
 
 def _reading(walk: Walk, function: FunctionType) -> Reading | None:
-    def ours(located: Located) -> IsOurs:
-        return _Ours(walk, function, located).is_ours
-
-    return read(function.__code__, function.__globals__, ours, lookup(function), walk.mode.keep)
+    is_ours = _Ours(walk, function).is_ours
+    return read(function.__code__, function.__globals__, is_ours, lookup(function), keep=walk.mode.keep)
 
 
 def _body_by_code(walk: Walk, function: FunctionType) -> bytes:
@@ -122,10 +118,10 @@ def _class_name(part: object) -> str:
     return part.__qualname__ if isinstance(part, type) else type(part).__qualname__
 
 
-def _docs(walk: Walk, function: FunctionType, located: Located) -> bytes:
+def _docs(function: FunctionType, node: FunctionNode | None) -> bytes:
     """The docstring, where code that is reached reads docstrings and it is not the one in the source."""
     own = inspect.cleandoc(function.__doc__ or "")
-    return own.encode() if walk.mode.keep and own != docstring(located.node) else b""
+    return own.encode() if node is None or own != docstring(node) else b""
 
 
 def explore_defaults(walk: Walk, node: Node) -> None:
@@ -151,31 +147,28 @@ def explore_defaults(walk: Walk, node: Node) -> None:
 class _Ours:
     """Tells sweepable's own decorators from others."""
 
-    def __init__(self, walk: Walk, function: FunctionType, located: Located) -> None:
+    def __init__(self, walk: Walk, function: FunctionType) -> None:
         self._function = function
         self._is_cached = id(function) in walk.cached or function is walk.bound
-        decorators = [] if isinstance(located.node, ast.Lambda) else located.node.decorator_list
-        self._outermost = decorators[0] if decorators else None
 
-    def is_ours(self, decorator: ast.expr) -> bool:
+    def is_ours(self, decorator: Decorator) -> bool:
         """Whether a decorator is one of sweepable's own."""
-        target: ast.expr = decorator
-        while isinstance(target, ast.Call):
-            target = target.func
-        value = self._value(target)
+        if not decorator.names:
+            return False
+        value = self._value(decorator.names)
         if value is UNBOUND:  # bound where the function was defined, and out of reach by now
-            return decorator is self._outermost and self._is_cached
+            return decorator.outermost and self._is_cached
         return origin.is_ours(value)
 
-    def _value(self, target: ast.expr) -> object:
-        if isinstance(target, ast.Attribute):
-            owner = self._value(target.value)
-            known = isinstance(owner, ModuleType | type) or origin.is_ours(owner)
-            return getattr(owner, target.attr, UNBOUND) if known else UNBOUND if owner is UNBOUND else None
-        if not isinstance(target, ast.Name):
-            return None
+    def _value(self, names: tuple[str, ...]) -> object:
         namespace = self._function.__globals__
-        return namespace.get(target.id, getattr(builtins, target.id, UNBOUND))
+        value: object = namespace.get(names[0], getattr(builtins, names[0], UNBOUND))
+        for name in names[1:]:
+            if value is UNBOUND:
+                break
+            known = isinstance(value, ModuleType | type) or origin.is_ours(value)
+            value = getattr(value, name, UNBOUND) if known else None
+        return value
 
 
 EXPLORERS["function"] = explore_function

@@ -48,6 +48,8 @@ class Located(NamedTuple):
     #: The source lines as written, decorators included.
     text: str
     line: int
+    #: All of the text that says so, if the function could be told by it alone.
+    context: str = ""
 
 
 class _Scope(NamedTuple):
@@ -94,11 +96,21 @@ class Text:
             or self._locate_within(code, self._codes(flags, apart=True))
         )
 
+    def context(self, code: CodeType) -> str:
+        """What of this text `_locate_alone` looks at; empty where it does not apply."""
+        lines = self._lines_of(code)
+        names = [self._imported(unindented=unindented) for unindented in (True, False)] if lines else []
+        return "\0".join([*lines, *(" ".join(some) for some in names)])
+
+    def _lines_of(self, code: CodeType) -> list[str]:
+        """The lines of a function of the module; none for any other, or where there is none."""
+        if code.co_qualname != code.co_name or code.co_freevars or code.co_name.startswith("<"):
+            return []
+        return _definition(self.lines(), code.co_firstlineno)
+
     def _locate_alone(self, code: CodeType) -> Located | None:
         """The same for a function of the module: its own lines are compiled, instead of the whole text."""
-        if code.co_qualname != code.co_name or code.co_freevars or code.co_name.startswith("<"):
-            return None
-        lines = _definition(self.lines(), code.co_firstlineno)
+        lines = self._lines_of(code)
         # On the lines where it stands, so that nothing but a comparison is needed where nothing has moved.
         text = "\n" * (code.co_firstlineno - 1) + "\n".join(lines)
         tree = _parsed(text, self.filename) if lines else None
@@ -107,7 +119,7 @@ class Text:
         node = tree.body[0]
         assert isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
         last = (node.end_lineno or 0) - code.co_firstlineno + 1
-        return Located(node, "\n".join(lines[:last]), code.co_firstlineno)
+        return Located(node, "\n".join(lines[:last]), code.co_firstlineno, self.context(code))
 
     def _compiled_alone(self, tree: ast.Module, code: CodeType) -> Iterator[CodeType]:
         """A definition compiled below the imports of the text, and without them, as IPython does.
@@ -321,6 +333,19 @@ def locate(code: CodeType, namespace: Mapping[str, object] | None = None) -> Loc
     if _travels(code, namespace or {}):
         _travelling.add(code.co_filename)
     return _search(code.co_filename, namespace, lambda text: text.locate(code))
+
+
+def contexts(code: CodeType, namespace: Mapping[str, object]) -> list[str]:
+    """What each known state of its file says of a function of a module: `Located` has the one that it was told by."""
+    files = [code.co_filename]
+    if code.co_filename == _SENT:
+        files = sorted(_travelling)
+    elif _travels(code, namespace):
+        _travelling.add(code.co_filename)
+    if code.co_filename not in _texts:
+        remember(code.co_filename, namespace)
+    found = [text.context(code) for file in files for text in list(_texts.get(file, ()))]
+    return [context for context in found if context]
 
 
 def _travels(code: CodeType, namespace: Mapping[str, object]) -> bool:

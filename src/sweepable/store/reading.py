@@ -18,6 +18,7 @@ from sweepable.store.connections import Connections
 from sweepable.store.files import Stamp
 from sweepable.store.layouts import Layouts
 from sweepable.store.places import Places
+from sweepable.store.readings import Readings
 from sweepable.store.soundness import Soundness
 
 _KEYS_AT_ONCE = 10_000
@@ -61,6 +62,8 @@ class Reading(Catalogue):
         self._unusable: set[str] = set()
         self._layouts = Layouts(self._connections)
         self.places = Places(self._connections)
+        #: Of the sources of functions.
+        self.readings = Readings(self._connections)
         self._read = results.loader(self._load)
         self.soundness = Soundness(self, self._connections)
         #: Pairs of version and ancestry whose hits need no further look.

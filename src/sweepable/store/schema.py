@@ -10,7 +10,7 @@ from sweepable.errors import StoreFormatError
 from sweepable.store.connections import WAY_OUT
 
 #: The format of the store: goes up whenever what stands in it changes meaning.
-FORMAT = 2
+FORMAT = 3
 #: "SWEP": what ``file`` and SQLite tools see.
 APPLICATION = 0x53574550
 #: SQLite allows 2,000 columns; beyond this many, values stand in the result only.
@@ -27,6 +27,7 @@ CREATE TABLE _versions (
     untracked TEXT NOT NULL, label TEXT, audit TEXT, UNIQUE (function, digest)
 ) STRICT;
 CREATE TABLE _ancestries (id INTEGER PRIMARY KEY, versions TEXT NOT NULL UNIQUE) STRICT;
+CREATE TABLE _readings (key BLOB PRIMARY KEY, data BLOB NOT NULL) STRICT;
 CREATE TABLE _layouts (id INTEGER PRIMARY KEY, text TEXT NOT NULL UNIQUE, check_digest TEXT) STRICT;
 CREATE TABLE _environments (id INTEGER PRIMARY KEY, text TEXT NOT NULL UNIQUE) STRICT;
 CREATE TABLE _calls (

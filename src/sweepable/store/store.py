@@ -85,6 +85,7 @@ class Store(Reading):
 
         with self._published(pending, prepared), self._connections.writing() as c:
             call = index.put(c, new, prepared, self._connections.interned, replaces=replaces)
+            self.readings.write(c)
         self._unusable.discard(new.key)
         return call
 

@@ -1,0 +1,83 @@
+"""What was read of the sources of functions, kept for other processes: parsing is most of what a first hit costs.
+
+A function of a module is found by all that its reading was made of: its normal byte code, its own lines, and the names
+that the file imports. What is kept is a fact about these, and needs no expiry.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from types import CodeType
+from typing import Any, Protocol
+
+from blake3 import blake3
+
+from sweepable.identity import bytecode, graph
+from sweepable.identity.references import Reference, References, Source
+
+#: Raised when the canonical form, or what is found in it, becomes another one.
+RULES = 1
+_HEAD = b"\0".join([b"reading %d" % RULES, graph.FORMAT, sys.version.encode()])
+
+
+class Shelf(Protocol):
+    """Where readings are kept."""
+
+    def get(self, key: bytes) -> bytes | None:
+        """What was kept under a key."""
+
+    def put(self, key: bytes, data: bytes) -> None:
+        """Keep something."""
+
+
+_shelves: list[Shelf] = []
+
+
+def is_there() -> bool:
+    """Whether there is a shelf."""
+    return bool(_shelves)
+
+
+def use(shelf: Shelf | None) -> None:
+    """Keep readings there from now on; None for nowhere."""
+    _shelves[:] = [shelf] if shelf is not None else []
+
+
+def find(code: CodeType, context: str) -> tuple[str, Any, Any, bytes, References] | None:
+    """What was kept of a function: text, decorators and names that were asked about, canonical bytes, references."""
+    data = _shelves[0].get(_key(code, context)) if _shelves else None
+    if data is None:
+        return None
+    text, asked, looked, body, found = json.loads(data)
+    return text, asked, looked, body.encode("latin-1"), _references(found)
+
+
+def keep(code: CodeType, context: str, parts: tuple[str, object, object, bytes], found: References) -> None:
+    """Keep a reading for other processes."""
+    if _shelves:
+        text, asked, looked, body = parts
+        data = json.dumps([text, asked, looked, body.decode("latin-1"), _plain(found)])
+        _shelves[0].put(_key(code, context), data.encode())
+
+
+def _key(code: CodeType, context: str) -> bytes:
+    parts = (_HEAD, b"%d" % code.co_flags, bytecode.normal(code), context.encode("utf-8", "surrogatepass"))
+    return blake3(b"".join(b"%d:%b" % (len(part), part) for part in parts)).digest()
+
+
+def _plain(found: References) -> dict[str, object]:
+    own: dict[str, object] = {name: getattr(found, name) for name in References.__slots__}
+    return own | {name: sorted(own[name]) for name in ("asks", "attributes")}  # type: ignore[call-overload]
+
+
+def _references(plain: dict[str, Any]) -> References:
+    result = References()
+    for name, value in plain.items():
+        setattr(result, name, value)
+    result.asks, result.attributes = set(plain["asks"]), set(plain["attributes"])
+    result.found = [
+        Reference(name, tuple(attributes), Source(*source) if source else None, guessed)
+        for name, attributes, source, guessed in plain["found"]
+    ]
+    return result
