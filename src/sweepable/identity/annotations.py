@@ -55,8 +55,17 @@ def _generic(annotation: object, write: Write) -> str:
 def written_in(annotations: Mapping[str, object]) -> Iterator[Reference]:
     """The names that annotations kept as text refer to."""
     for annotation in annotations.values():
-        if isinstance(annotation, str):
+        for written in _texts_in(annotation, 10):
             try:
-                yield from chains(ast.parse(annotation.strip(), mode="eval"))
+                yield from chains(ast.parse(written.strip(), mode="eval"))
             except (SyntaxError, ValueError):
                 continue
+
+
+def _texts_in(annotation: object, depth: int) -> Iterator[str]:
+    if isinstance(annotation, str | typing.ForwardRef):
+        yield annotation if isinstance(annotation, str) else annotation.__forward_arg__
+    elif depth > 0:
+        parts = annotation if isinstance(annotation, list | tuple) else typing.get_args(annotation)
+        for part in parts:
+            yield from _texts_in(part, depth - 1)

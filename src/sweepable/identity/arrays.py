@@ -61,9 +61,18 @@ def dtype_part(walk: Walk, dtype: Dtype) -> bytes:
 
 
 def _dtype_object(walk: Walk, dtype: Dtype) -> bytes:
-    """Encode a dtype that is a value by itself: there its metadata count, by which h5py tells kinds of text."""
+    """Encode a dtype that is a value by itself: where fields lie counts, which says what bytes mean, and metadata."""
     metadata = walk.child(dict(dtype.metadata), ATTRIBUTE, "metadata") if dtype.metadata else b""
-    return named("dtype object", dtype_part(walk, dtype) + metadata)
+    layout = walk.piece(_layout(dtype)) if dtype.names else b""
+    return named("dtype object", dtype_part(walk, dtype) + layout + metadata)
+
+
+def _layout(dtype: Dtype) -> tuple[object, ...]:
+    """Where the fields of a structure lie in its bytes."""
+    if dtype.names is None:
+        return (dtype.itemsize,)
+    fields_of: Any = dtype.fields or {}
+    return dtype.itemsize, *((int(fields_of[name][1]), _layout(fields_of[name][0].base)) for name in dtype.names)
 
 
 def _field(walk: Walk, name: str, declared: Any) -> bytes:

@@ -153,7 +153,7 @@ def _annotations(walk: Walk, node: Node, cls: type) -> None:
         node.own += b"\0".join(line.encode() for line in ["", *lines])
     for part in reached:
         walk.edge(node, "annotation", part)
-    function = _any_function(cls)
+    function = _any_function(cls) or _of_module(cls)
     if function is not None:
         resolver = Resolver(walk, node, function)
         for reference in written_in(annotations):
@@ -169,6 +169,12 @@ def _any_function(cls: type) -> types.FunctionType | None:
     found = [entry for entry in vars(cls).values() if isinstance(entry, types.FunctionType)]
     own = (entry for entry in found if entry.__globals__.get("__name__") == cls.__module__)
     return next(own, found[0] if found else None)
+
+
+def _of_module(cls: type) -> types.FunctionType | None:
+    """A function in whose globals the annotations of a class without methods mean something."""
+    module = sys.modules.get(cls.__module__)
+    return types.FunctionType((lambda: None).__code__, vars(module)) if isinstance(module, types.ModuleType) else None
 
 
 def _enumeration(walk: Walk, node: Node, cls: enum.EnumMeta) -> None:

@@ -14,6 +14,8 @@ from collections.abc import Callable, Iterator, Sequence
 from types import ModuleType
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from sweepable.errors import UndigestibleError, UntrackedCode
 
 # Each of these tells the walk about kinds of code.
@@ -36,6 +38,7 @@ __all__ = ["CodeIdentity", "describe", "home_of", "is_user_code"]
 _KINDS = (classes, functions, wrappers)
 #: So many described objects are remembered; the oldest make room.
 _REMEMBERED = 1024
+_READ_ONLY = "make it read-only (array.setflags(write=False)), or "
 _REDUCTIONS = frozenset(
     {"__getattribute__", "__reduce__", "__reduce_ex__", "__getstate__", "__getnewargs__", "__getnewargs_ex__"}
 )
@@ -250,9 +253,9 @@ class CodeIdentity:
                 place = next((place for node, place in walk.places.items() if node.value is value), None)
                 way_out = walk.way_out(place)
                 logger().warning(
-                    "%s depends on %s, which takes %.1f ms to recheck at every call: make it read-only "
-                    "(array.setflags(write=False)), or pass it as an argument%s",
-                    *(self.name, what, 1000 * seconds, f", or leave it out with {way_out}" if way_out else ""),
+                    "%s depends on %s, which takes %.1f ms to recheck at every call: %spass it as an argument%s",
+                    *(self.name, what, 1000 * seconds, _READ_ONLY if isinstance(value, np.ndarray) else ""),
+                    f", or leave it out with {way_out}" if way_out else "",
                 )
 
 

@@ -79,8 +79,12 @@ def _pydantic(walk: Walk, node: Node, cls: type) -> None:
     """A model's fields: pydantic takes their defaults out of the class, and keeps its own account of them."""
     own = vars(cls)
     found: dict[str, Any] = own.get("__pydantic_fields__") or own.get("__fields__") or {}
+    # Of a generic model that was given its type, no class body says what that is.
+    written = {name for base in cls.__mro__ if walk.is_user(base) for name in vars(base).get("__annotations__", ())}
     for name, part in {**found, **(own.get("__private_attributes__") or {})}.items():
         place = ignoring.entry(cls, name)
+        if name not in written and (kind := getattr(part, "annotation", None)) is not None:
+            walk.edge(node, f"type of {name}", kind, part)
         # In pydantic 1 a field holds the default, and its description the rest.
         for holder in (part, getattr(part, "field_info", None)) if not walk.ignores(place) else ():
             for setting in _PYDANTIC_PARTS:

@@ -19,6 +19,8 @@ from sweepable.identity.signatures import watch_signature
 from sweepable.identity.syntax import FunctionNode, docstring
 from sweepable.identity.walk import EXPLORERS, Walk
 
+#: Under `python -O` asserts do not count, nor does what `__debug__` guards.
+_TREE = f"tree -O{sys.flags.optimize}".encode() if sys.flags.optimize else b"tree"
 _PYTHON = f"python {sys.version_info.major}.{sys.version_info.minor}".encode()
 
 
@@ -29,7 +31,7 @@ def explore_function(walk: Walk, node: Node) -> None:
     watch, label = walk.watch, function.__qualname__
     watch.attribute(function, "__code__", function.__code__, f"the code of {label}")
     found = _body(walk, node, function)
-    walk.findings.take_in(found.asks, found.attributes, found.reads_docs)
+    walk.findings.take_in(found.asks, found.reads_docs)
     for ending in [*_rebound(walk, function, found), *found.notes]:
         walk.findings.note(f"{label} {ending}")
     resolver = Resolver(walk, node, function)
@@ -65,12 +67,11 @@ def _rebound(walk: Walk, function: FunctionType, found: references.References) -
 
 
 def _attributes(walk: Walk, node: Node, function: FunctionType) -> None:
-    """What has been set on a function, if code that is reached takes an attribute of that name from anything."""
+    """What has been set on a function: SciPy asks events whether they are terminal, and no code here says so."""
     own = vars(function)
     for name in sorted(own.keys() - {"__wrapped__"}) if own else ():
-        walk.findings.tags.add(f".{name}")
         place = ignoring.attribute(function, name)
-        if f".{name}" in walk.mode.asks and not walk.ignores(place):
+        if not walk.ignores(place):
             walk.watch.binding(own, name, own[name], f"the attribute {name} of {function.__qualname__}")
             walk.edge(node, f".{name}", own[name], own, spoken=f"{function.__qualname__}.{name}", place=place)
 
@@ -90,7 +91,7 @@ def _body(walk: Walk, node: Node, function: FunctionType) -> references.Referenc
             )
         return references.of_code(code, lookup(function))
     node.summary = found.text
-    node.own = b"tree" + found.body + (_docs(function, found.node) if walk.mode.keep else b"")
+    node.own = _TREE + found.body + (_docs(function, found.node) if walk.mode.keep else b"")
     return found.references
 
 

@@ -10,7 +10,8 @@ from functools import cached_property
 from operator import itemgetter
 from typing import Any
 
-from sweepable.identity.holding import slots_of
+from sweepable.identity.holding import attributes_of, held, slots_of
+from sweepable.identity.origin import is_user_code
 from sweepable.identity.parts import ATTRIBUTE, INDEX, KEY, NAME, PART, Handler, Walk, encode_scalar, size, text
 
 #: What makes an instance of nothing but its class.
@@ -94,7 +95,7 @@ def _taken_apart(walk: Walk, value: Any) -> bytes:
         raise walk.refusal(value, "its __reduce__ gives neither a str nor a tuple")
     parts: list[Any] = [*reduced, None, None, None, None]
     make, arguments, state, members, pairs, setter = parts[:6]
-    return b"".join(
+    return _left_out(walk, value, state) + b"".join(
         (
             _made(walk, type(value), make, arguments),
             _state(walk, value, state),
@@ -113,6 +114,25 @@ def _reduced(walk: Walk, value: Any) -> Any:
         if "pickle" not in str(error):
             raise
         raise walk.refusal(value, str(error)) from error
+
+
+def _left_out(walk: Walk, value: Any, state: Any) -> bytes:
+    """Encode the attributes of a class of the user's that its own reduction leaves out: its methods still use them.
+
+    Most often these are what cannot be pickled; where it cannot be digested either, the class is taken at its word.
+    """
+    kind = type(value)
+    if _is_plain(kind) or not is_user_code(kind):
+        return b""
+    kept = state if type(state) is dict else {}
+    own = _counting(walk, value, {**attributes_of(value), **{s.__name__: part for s, part in slots_of(value)}})
+    found = []
+    left = [(name, part) for name, part in own if type(name) is str and kept.get(name, own) is not part]
+    for name, part in sorted(left, key=itemgetter(0)):
+        encoded = walk.attempt(part, ATTRIBUTE, name) if part is not held else None
+        if encoded is not None:
+            found.append(text(name) + encoded)
+    return b"w" + size(len(found)) + b"".join(found) if found else b""
 
 
 def _made(walk: Walk, kind: type, make: Any, arguments: Any) -> bytes:

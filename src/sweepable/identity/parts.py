@@ -40,6 +40,9 @@ class Walk(Protocol):
     def child(self, value: object, step: str, where: object = None) -> bytes:
         """Encode a value that is reached from the current one by a step."""
 
+    def attempt(self, value: object, step: str, where: object = None) -> bytes | None:
+        """The same; None for what has no content that could be told."""
+
     def member(self, value: object) -> bytes:
         """Encode a member of a set, whose encoding may not depend on the members before it."""
 

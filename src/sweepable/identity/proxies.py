@@ -7,6 +7,7 @@ from __future__ import annotations
 _PIECES: dict[tuple[str, str], tuple[str, ...]] = {
     ("cachetools", "_WrapperBase"): ("__wrapped__", "cache_key"),
     ("pydantic", "ValidateCallWrapper"): ("function", "validate_return"),
+    ("pydantic", "TypeAdapter"): ("_type", "_config"),
     ("toolz", "curry"): ("func", "args", "keywords"),
     ("cytoolz", "curry"): ("func", "args", "keywords"),
 }

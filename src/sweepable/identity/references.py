@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from types import BuiltinFunctionType, CodeType, FunctionType
 from typing import Any, NamedTuple
 
@@ -155,6 +156,8 @@ def _describe_use(used: Uses, result: References, look: Look) -> None:
             result.notes.append("asks a class of Python's own for its subclasses, which are not followed")
     if not {"environ", "getenv"}.isdisjoint(names):
         result.notes.append("reads environment variables, which do not count")
+    if "argv" in used.attributes and "sys" in used.loaded:
+        result.notes.append("reads the arguments of the command line, which do not count")
     if "modules" in used.attributes and "sys" in used.loaded:
         result.whole = True
         result.asks.add("imports")
@@ -203,6 +206,8 @@ class _Reader:
         _describe_use(self._used, self._result, self._look)
         for decorator in self._form.decorators():
             self._around.update(id(node) for node in ast.walk(decorator))
+        for annotation in self._form.annotations():
+            self._annotation(annotation)
         nodes = [node for node in self._form.walk() if type(node) in _TELLING]
         for node in nodes:
             self._note_imports(node)
@@ -212,6 +217,15 @@ class _Reader:
             if id(node) not in self._done:
                 _TELLING[type(node)](self, node)
         return self._result
+
+    def _annotation(self, annotation: ast.expr) -> None:
+        """What a decorator may read of a parameter: its names were evaluated around the function, or are a text."""
+        for node in ast.walk(annotation):
+            self._around.add(id(node))
+            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                with suppress(SyntaxError, ValueError):
+                    for reference in chains(ast.parse(node.value.strip(), mode="eval")):
+                        self._result.add(reference._replace(guessed=True))
 
     def _note_imports(self, node: ast.AST) -> None:
         if isinstance(node, ast.Import):

@@ -85,6 +85,15 @@ class Form:
         """The decorators of the function itself that count."""
         return [] if isinstance(self.root, ast.Lambda) else self._foreign(self.root.decorator_list)
 
+    def annotations(self) -> list[ast.expr]:
+        """The annotations of the function itself, where they count: a decorator may read them."""
+        root = self.root
+        if isinstance(root, ast.Lambda) or not self._annotated(root):
+            return []
+        args = root.args
+        given = [*args.posonlyargs, *args.args, *args.kwonlyargs, *filter(None, (args.vararg, args.kwarg))]
+        return [part for part in (*(arg.annotation for arg in given), root.returns) if part is not None]
+
     def parts(self, node: ast.AST) -> list[tuple[str, object]]:
         """The fields of a node that count and are not empty, by name."""
         known = self._known.get(id(node))
@@ -119,10 +128,12 @@ class Form:
     def _keeps_annotation(self, statement: ast.stmt) -> bool:
         return self.keep or id(statement) in self._fields
 
+    def _annotated(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
+        return self.keep or any(not _is_blind(decorator) for decorator in self._foreign(node.decorator_list))
+
     def _function(self, node: ast.AST) -> list[tuple[str, object]]:
         assert isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
-        decorators = self._foreign(node.decorator_list)
-        annotated = self.keep or any(not _is_blind(decorator) for decorator in decorators)
+        decorators, annotated = self._foreign(node.decorator_list), self._annotated(node)
         own: list[tuple[str, object]] = [] if node is self.root else [("name", node.name)]
         fields = [*own, ("decorators", decorators), ("args", self._arguments(node, annotated))]
         if annotated:

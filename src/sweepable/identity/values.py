@@ -166,6 +166,17 @@ class Encoder:
         """Encode a value made on the spot: it is neither remembered nor part of a cycle."""
         return encode_scalar(value) or compact(self._handler(type(value))(self, value))
 
+    def attempt(self, value: object, step: str, where: object = None) -> bytes | None:
+        """The same as `child`; None for what has no content that could be told."""
+        trail, met, low, repeats = len(self._trail), len(self.calls), self._low, self._repeats
+        depths, opened = dict(self._depths), dict(self._open)
+        try:
+            return self.child(value, step, where)
+        except UndigestibleError:
+            del self._trail[trail:], self.calls[met:]
+            self._depths, self._open, self._low, self._repeats = depths, opened, low, repeats
+            return None
+
     def described(self, value: object) -> bytes:
         """Encode a function or class by its code."""
         known = self._descriptions.get(id(value))

@@ -85,8 +85,8 @@ class Mode(NamedTuple):
     by_tree: bool = True
     #: Whether docstrings and annotations count.
     keep: bool = False
-    #: What else counts, because code that is reached looks at it: ``names`` of functions, ``subclasses``, modules
-    #: that texts name (``imports``), and attributes set on functions (``.weight``).
+    #: What else counts, because code that is reached looks at it: ``names`` of functions, ``subclasses``, and modules
+    #: that texts name (``imports``).
     asks: frozenset[str] = frozenset()
     #: Whether what instances keep of their cached properties is left out.
     unfilled: bool = False
@@ -95,7 +95,7 @@ class Mode(NamedTuple):
 class Findings:
     """What a walk has to say besides its digests."""
 
-    __slots__ = ("packages", "untracked", "notes", "reads_docs", "asks", "tags", "ignored", "_attributes")
+    __slots__ = ("packages", "untracked", "notes", "reads_docs", "asks", "ignored")
 
     def __init__(self) -> None:
         self.packages: set[str] = set()
@@ -103,22 +103,17 @@ class Findings:
         self.notes: list[str] = []
         self.reads_docs = False
         self.asks: set[str] = set()
-        #: Attributes that were set on functions, as `Mode` spells them.
-        self.tags: set[str] = set()
         #: What names that do not count were seen to mean, as `Ignored` keeps it.
         self.ignored: set[object] = set()
-        self._attributes: set[str] = set()
 
-    def take_in(self, asks: set[str], attributes: set[str], reads_docs: bool) -> None:
+    def take_in(self, asks: set[str], reads_docs: bool) -> None:
         """Note what a function looks at."""
         self.asks |= asks
-        self._attributes |= attributes
         self.reads_docs |= reads_docs
 
     def wanted(self, mode: Mode) -> Mode:
         """How to look at functions for all to count that code which is reached looks at."""
-        tags = {tag for tag in self.tags if tag[1:] in self._attributes}
-        return mode._replace(keep=mode.keep or self.reads_docs, asks=mode.asks | self.asks | tags)
+        return mode._replace(keep=mode.keep or self.reads_docs, asks=mode.asks | self.asks)
 
     def note(self, sentence: str) -> None:
         """Note what cannot be followed, once."""

@@ -214,8 +214,15 @@ def _clearing(value: Any) -> Callable[[], object] | None:
 
 
 def _pieces(value: object) -> tuple[str, ...]:
+    if isinstance(value, types.MethodType) and _is_means(value.__self__):
+        return ("__func__",)
     known = next((_PIECES[base] for base in type(value).__mro__ if base in _PIECES), proxies.pieces_of(type(value)))
     return known or (_METHOD_PIECES if origin.is_ours(value) else _COMPILED_PIECES)
+
+
+def _is_means(owner: object) -> bool:
+    """Whether a method's instance is a means of working of its module, as that of ``multiprocessing.Pool`` is."""
+    return type(owner).__module__.partition(".")[0] == "multiprocessing"
 
 
 def _explore_cached(walk: Walk, node: Node) -> None:

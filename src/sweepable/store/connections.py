@@ -146,23 +146,20 @@ class Connections:
 
     def one(self, query: str, parameters: tuple[object, ...]) -> Any:
         """The first row of a query; None for none."""
-        try:
-            handle: Handle = self._local.handle
-        except AttributeError:
-            handle = self.handle()
+        handle: Handle = getattr(self._local, "handle", None) or self.handle()
         with handle.gate:
             return handle.connection.execute(query, parameters).fetchone()
 
     def handle(self) -> Handle:
         """This thread's connection and lock files."""
-        try:
-            return self._local.handle  # type: ignore[no-any-return]
-        except AttributeError:
-            with self._opening:
-                handle = self._open()
-                self._handles.add(handle)
-            self._local.handle = handle
-            return handle
+        known: Handle | None = getattr(self._local, "handle", None)
+        if known is not None:
+            return known
+        with self._opening:
+            handle = self._open()
+            self._handles.add(handle)
+        self._local.handle = handle
+        return handle
 
     # -- opening
 
