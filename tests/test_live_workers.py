@@ -120,3 +120,28 @@ def test_workers_that_outlived_an_edit(run_script: RunScript, chapter: str) -> N
         expected = "pending" if name in refused else "hit" if name in stored else "run"
         assert (name, counts, is_true) == (name, {expected: 4}, True)
     assert any("K" in line and "refused" in line for line in warned)
+
+
+def test_a_constant_that_script_and_module_share_is_no_other_one_in_a_worker(run_script: RunScript) -> None:
+    """A function of a script that uses a dict or array of a module, as a helper there does, runs in workers."""
+    lab = """
+        import numpy as np
+        CONFIG = {"k": 2}
+        GRID = np.zeros(3)
+
+        def helper(x):
+            return x * CONFIG["k"] + GRID[0]
+    """
+    script = """
+        import sweepable
+        from lab import CONFIG, GRID, helper
+
+        @sweepable.cache
+        def f(x):
+            return helper(x) + CONFIG["k"] + len(GRID)
+
+        if __name__ == "__main__":
+            runs = f.sweep(x=[1, 2, 3], n_jobs=2, progress=False)
+            print(runs.counts["run"], runs.counts["pending"], sorted(runs.to_df()["value"]))
+    """
+    assert run_script(script, files={"lab.py": lab}).stdout == "3 0 [7.0, 9.0, 11.0]\n"

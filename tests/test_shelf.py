@@ -20,7 +20,7 @@ from sweepable.identity.resolver import lookup
 RULES = Path(__file__).with_name("golden_rules.json")
 SOURCES = Path(shelf.__file__).parent
 #: What a reading is made by.
-MADE_BY = ("bytecode", "readings", "references", "shelf", "sources", "syntax")
+MADE_BY = ("bytecode", "readings", "references", "shelf", "sources", "syntax", "texts")
 MODULES = ("argparse", "ast", "copy", "dataclasses", "inspect", "json", "shutil", "statistics", "textwrap")
 
 

@@ -83,7 +83,9 @@ def explore_class(walk: Walk, node: Node) -> None:
     for name in sorted(vars(cls)):
         if not _is_bookkeeping(walk, cls, name):
             place = ignoring.entry(cls, name)
-            walk.edge(node, name, vars(cls)[name], cls, spoken=f"{label}.{name}", place=place)
+            target = walk.edge(node, name, vars(cls)[name], cls, spoken=f"{label}.{name}", place=place)
+            if target is not None:
+                walk.named.add(target)
     _place(node, cls)
 
 
@@ -111,7 +113,9 @@ def _is_bookkeeping(walk: Walk, cls: type, name: str) -> bool:
     if isinstance(entry, types.MemberDescriptorType | types.GetSetDescriptorType):
         return True  # a slot: __slots__ names it
     if isinstance(cls, enum.EnumMeta) and name in _ENUM_SHOWN:  # copied from the base, unless another one was put there
-        return entry is getattr(cls.__bases__[-1], name, None)
+        inherited = next((vars(base)[name] for base in cls.__mro__[1:] if name in vars(base)), None)
+        kept = inherited is entry or not isinstance(inherited, types.FunctionType)
+        return kept and entry is getattr(cls.__bases__[-1], name, None)
     if type(entry).__name__ == "_tuplegetter" or fields.is_generated(name, entry):
         return True
     if name == "__init__" and getattr(cls, "_is_protocol", None) is not None:

@@ -24,6 +24,8 @@ _PYDANTIC_PARTS = (
     *("discriminator", "frozen", "validate_default", "repr", "init", "init_var", "kw_only", "metadata", "extra"),
     *("const", "gt", "ge", "lt", "le", "multiple_of", "allow_inf_nan", "max_digits", "decimal_places", "min_items"),
     *("max_items", "unique_items", "min_length", "max_length", "allow_mutation", "regex"),
+    # What is for people code can read, too.
+    *("title", "description", "examples", "json_schema_extra", "field_title_generator", "deprecated", "exclude_if"),
 )
 #: Types that stand for "no default".
 _UNDEFINED = ("PydanticUndefinedType", "UndefinedType", "NoDefaultType")
@@ -35,9 +37,11 @@ def explore(walk: Walk, node: Node, cls: Any) -> None:
         _dataclass(walk, node, cls)
     if "__attrs_attrs__" in vars(cls):
         _attrs(walk, node, cls)
-    if "__pydantic_fields__" in vars(cls) or "__private_attributes__" in vars(cls):
+    if isinstance(vars(cls).get("__pydantic_fields__", vars(cls).get("__private_attributes__")), dict):
         _pydantic(walk, node, cls)
-    if type(cls).__module__.partition(".")[0] == "msgspec":
+        _pydantic_said(walk, node, cls)
+    makers = [str(kind.__module__).partition(".")[0] for kind in type(cls).__mro__]
+    if "msgspec" in makers and hasattr(cls, "__struct_config__"):
         _msgspec(walk, node, cls)
 
 
@@ -94,6 +98,22 @@ def _pydantic(walk: Walk, node: Node, cls: type) -> None:
                     walk.edge(node, f"{setting} of {name}", value, holder, place=place)
 
 
+def _pydantic_said(walk: Walk, node: Node, cls: type) -> None:
+    """What was said with validators and serializers, whose entries are bare functions; options, and types given."""
+    own = vars(cls)
+    infos: Any = own.get("__pydantic_decorators__")
+    for group in sorted(getattr(infos, "__dataclass_fields__", ())):
+        for name, decorator in getattr(infos, group).items():
+            for setting in sorted(decorator.info.__dataclass_fields__):
+                value = getattr(decorator.info, setting)
+                if setting not in ("wrapped_property", "return_type") and type(value).__name__ not in _UNDEFINED:
+                    walk.edge(node, f"{setting} of {group} {name}", value, decorator)
+    if config := own.get("__pydantic_config__"):
+        walk.edge(node, "config", config, cls)
+    for at, argument in enumerate((own.get("__pydantic_generic_metadata__") or {}).get("args", ())):
+        walk.edge(node, f"argument {at}", argument, cls)
+
+
 def _msgspec(walk: Walk, node: Node, cls: Any) -> None:
     """A struct's fields and options, which no entry of the class shows."""
     for part in import_module("msgspec.structs").fields(cls):
@@ -113,8 +133,9 @@ def _is_convention(name: str) -> bool:
 
 def is_generated(name: str, entry: object) -> bool:
     """Whether a method was written by `dataclasses`, `attrs` or `namedtuple`; fields and options stand for it."""
-    entry = getattr(entry, "__func__", entry)
-    function = getattr(entry, "__wrapped__", entry)
+    if isinstance(entry, staticmethod | classmethod):
+        entry = entry.__func__
+    function = vars(entry).get("__wrapped__", entry) if isinstance(entry, types.FunctionType) else entry
     if not isinstance(function, types.FunctionType):
         return False
     code = function.__code__

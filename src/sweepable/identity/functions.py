@@ -69,7 +69,11 @@ def _rebound(walk: Walk, function: FunctionType, found: references.References) -
 def _attributes(walk: Walk, node: Node, function: FunctionType) -> None:
     """What has been set on a function: SciPy asks events whether they are terminal, and no code here says so."""
     own = vars(function)
+    # What `functools.wraps` has copied is told by what is wrapped.
+    copied = getattr(own.get("__wrapped__"), "__dict__", {})
     for name in sorted(own.keys() - {"__wrapped__"}) if own else ():
+        if copied.get(name, own) is own[name]:
+            continue
         place = ignoring.attribute(function, name)
         if not walk.ignores(place):
             walk.watch.binding(own, name, own[name], f"the attribute {name} of {function.__qualname__}")

@@ -42,7 +42,14 @@ class Place(NamedTuple):
             return self.name if _module(self.owner) == home.module else f"{_last(_module_name(self.owner))}.{self.name}"
         if self.kind == "variable" and self.owner is home.function:
             return self.name
-        return f"{_last(_name(self.owner))}.{self.name}"
+        owner = _last(_name(self.owner))
+        # All lambdas have one name: those of a module are the fewest that can be named.
+        within = f"{_last(str(getattr(self.owner, '__module__', '')))}." if owner == "<lambda>" else ""
+        return f"{within}{owner}.{self.name}"
+
+    def has_name(self) -> bool:
+        """Whether there is a name that means this place and no other: partials have none of their own."""
+        return self.kind == "global" or hasattr(self.owner, "__name__")
 
 
 class Home(NamedTuple):

@@ -117,12 +117,11 @@ def _reduced(walk: Walk, value: Any) -> Any:
 
 
 def _left_out(walk: Walk, value: Any, state: Any) -> bytes:
-    """Encode the attributes of a class of the user's that its own reduction leaves out: its methods still use them.
+    """Encode the attributes that a reduction written by the user leaves out: the methods of the class still use them.
 
     Most often these are what cannot be pickled; where it cannot be digested either, the class is taken at its word.
     """
-    kind = type(value)
-    if _is_plain(kind) or not is_user_code(kind):
+    if not _is_reduced_by_its_author(type(value)):
         return b""
     kept = state if type(state) is dict else {}
     own = _counting(walk, value, {**attributes_of(value), **{s.__name__: part for s, part in slots_of(value)}})
@@ -133,6 +132,14 @@ def _left_out(walk: Walk, value: Any, state: Any) -> bytes:
         if encoded is not None:
             found.append(text(name) + encoded)
     return b"w" + size(len(found)) + b"".join(found) if found else b""
+
+
+def _is_reduced_by_its_author(kind: type) -> bool:
+    """Whether what instances reduce to is said by code of the user's, and not of a package that the class extends."""
+    if kind in copyreg.dispatch_table:
+        return is_user_code(kind)
+    saying = next(base for base in kind.__mro__ if not _REDUCTIONS.isdisjoint(vars(base)))
+    return saying is not object and isinstance(saying.__module__, str) and is_user_code(saying)
 
 
 def _made(walk: Walk, kind: type, make: Any, arguments: Any) -> bytes:

@@ -208,7 +208,11 @@ def _showing(*names: str) -> Handler:
 
 
 _FORMS = ("json", "msgpack")
-_META = ("gt", "ge", "lt", "le", "multiple_of", "pattern", "min_length", "max_length", "tz", "extra")
+_META = (
+    *("gt", "ge", "lt", "le", "multiple_of", "pattern", "min_length", "max_length", "tz", "extra"),
+    *("title", "description", "examples", "extra_json_schema"),
+)
+_DECODER = ("type", "strict", "dec_hook", "ext_hook", "float_hook")
 
 
 def _described(walk: Walk, value: Any) -> bytes:
@@ -236,7 +240,7 @@ _TABLE: tuple[tuple[str, tuple[str, ...], Handler], ...] = (
     ("lmfit", ("Parameters",), quantities.parameters),
     ("flax.linen", ("Module",), quantities.flax_module),
     ("msgspec", ("Meta",), _showing(*_META)),
-    *((f"msgspec.{form}", ("Decoder",), _showing("type", "strict", "dec_hook", "float_hook")) for form in _FORMS),
+    *((f"msgspec.{form}", ("Decoder",), _showing(*_DECODER)) for form in _FORMS),
     *(
         (f"msgspec.{form}", ("Encoder",), _showing("enc_hook", "decimal_format", "uuid_format", "order"))
         for form in _FORMS

@@ -39,7 +39,7 @@ def data_info(walk: Walk, value: Any) -> bytes:
     return named("DataInfo", walk.described(type(value)) + fields(walk, [(name, own.get(name)) for name in _INFO]))
 
 
-_INFO = ("name", "format", "description", "meta")
+_INFO = ("name", "unit", "format", "description", "meta")
 
 
 # pint: a registry remembers what it has parsed and converted, and keeps its units in the order of hashes.
@@ -55,6 +55,8 @@ def unit_registry(walk: Walk, value: Any) -> bytes:
     for name in ("_units", "_prefixes", "_suffixes", "_dimensions", "_defaults", "_context_units"):
         parts.append(fields(walk, dict(own.get(name, {})).items()))
     parts.append(walk.child(own.get("preprocessors"), ATTRIBUTE, "preprocessors"))
+    parts.append(walk.piece(tuple(str(active.name) for active in getattr(own.get("_active_ctx"), "contexts", ()))))
+    parts.append(walk.piece(tuple(map(str, getattr(value, "default_preferred_units", ())))))
     contexts: Mapping[str, Any] = own.get("_contexts", {})
     parts += [text(name) + _context(walk, contexts[name]) for name in sorted(contexts)]
     return named("units", walk.described(type(value)) + b"".join(parts))

@@ -9,13 +9,10 @@ from contextlib import suppress
 from types import BuiltinFunctionType, CodeType, FunctionType
 from typing import Any, NamedTuple
 
+from sweepable.identity import texts
 from sweepable.identity.bytecode import Uses, uses
-from sweepable.identity.syntax import Form
+from sweepable.identity.syntax import Form, annotations_of
 
-#: A name that the text of a query takes from its surroundings: ``df.query("x > @low")``.
-_IN_TEXT = r"@([A-Za-z_]\w*)"
-_WORD = r"\b[A-Za-z_]\w*"
-_LONGEST_FORMULA = 1000
 #: Code that uses one of these may read docstrings, annotations or signatures, which then count.
 _READERS = frozenset(
     [
@@ -121,8 +118,8 @@ def of_code(code: CodeType, look: Look) -> References:
         if not names:
             _guess(module, level, used, result)
     for text in used.strings:
-        for name in names_in(text):
-            result.add(Reference(name, guessed=True))
+        for name in texts.names_in(text):
+            result.add(Reference(*texts.dotted(name), guessed=True))
     loaded = {known_name(name, look) for name in used.loaded}
     if not _EVALUATORS.isdisjoint(loaded):
         result.whole = True
@@ -134,8 +131,9 @@ def of_code(code: CodeType, look: Look) -> References:
 def known_name(name: str, look: Look) -> str:
     """What Python itself calls the function that a name is bound to, if it is one that matters here."""
     value = look(name)
-    if isinstance(value, FunctionType | BuiltinFunctionType) and value.__module__ in _PYTHONS:
-        return value.__name__
+    # Never `isinstance`: what is bound to the name may be a proxy that has nothing to stand for yet.
+    if type(value) in (FunctionType, BuiltinFunctionType) and value.__module__ in _PYTHONS:
+        return str(value.__name__)  # type: ignore[attr-defined]
     return name
 
 
@@ -206,7 +204,7 @@ class _Reader:
         _describe_use(self._used, self._result, self._look)
         for decorator in self._form.decorators():
             self._around.update(id(node) for node in ast.walk(decorator))
-        for annotation in self._form.annotations():
+        for annotation in annotations_of(self._form):
             self._annotation(annotation)
         nodes = [node for node in self._form.walk() if type(node) in _TELLING]
         for node in nodes:
@@ -274,8 +272,8 @@ class _Reader:
 
     def _constant(self, node: ast.Constant) -> None:
         if isinstance(node.value, str):
-            for name in names_in(node.value):
-                self._result.add(Reference(name, guessed=True))
+            for name in texts.names_in(node.value):
+                self._result.add(Reference(*texts.dotted(name), guessed=True))
 
     def _chain(self, node: ast.expr, *more: str) -> None:
         """Note ``a.b.c``, if it begins with a name."""
@@ -395,7 +393,7 @@ class _Reader:
         text = node.args[0] if node.args else None
         try:
             assert isinstance(text, ast.Constant) and isinstance(text.value, str)
-            tree = ast.parse(re.sub(_IN_TEXT, r"\1", text.value.strip()))
+            tree = ast.parse(re.sub(texts.IN_TEXT, r"\1", text.value.strip()))
         except (AssertionError, SyntaxError, ValueError):
             self._result.whole = True
             self._result.notes.append("evaluates text that is computed while it runs")
@@ -415,13 +413,6 @@ _TELLING: dict[type[ast.AST], Callable[[_Reader, Any], None]] = {
     ast.Constant: _Reader._constant,
     ast.Subscript: _Reader._module_asked_for,
 }
-
-
-def names_in(text: str) -> list[str]:
-    """The names that a text takes from around the code that evaluates it."""
-    found = re.findall(_IN_TEXT, text) if "@" in text else []
-    # A formula, ``y ~ log(x) + g(x)``: patsy and formulaic look its names up around the call.
-    return found + re.findall(_WORD, text) if "~" in text and len(text) < _LONGEST_FORMULA else found
 
 
 def _last_base(node: ast.expr) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from types import FunctionType, ModuleType
 from typing import Any
 
-from sweepable.identity import ignoring, opaque, origin, references, sources
+from sweepable.identity import ignoring, opaque, origin, references, sources, texts
 from sweepable.identity.graph import Node
 from sweepable.identity.ignoring import Place
 from sweepable.identity.modules import absolute, is_findable, load, package_node
@@ -172,8 +172,8 @@ class Resolver:
 
     def text(self, text: str) -> None:
         """Follow what a text that code holds may lead to, where it is evaluated: names and modules."""
-        for name in references.names_in(text):
-            self.resolve(Reference(name, guessed=True))
+        for name in texts.names_in(text):
+            self.resolve(Reference(*texts.dotted(name), guessed=True))
         if "imports" in self._walk.mode.asks:
             self.module(text)
 

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+import functools
 import types
-from collections.abc import Iterator, Set
-from typing import Any
+from collections.abc import Callable, Iterator, Set
+from typing import Any, TypeAlias
 
 from sweepable.identity.graph import Node, hashed
-from sweepable.identity.holding import attributes_of
 
 #: Kinds of nodes that code may tell apart with ``is``, however equal they are.
 _CODE = frozenset({"function", "class", "wrapper"})
+#: The same of nodes that a name stands for.
+_HELD = frozenset({"value", "parts", "undigestible", "stream", "context variable", "unknown code"})
+NodeOf: TypeAlias = Callable[[Node, object], "Node | None"]
 
 
-def with_sharing(root: Node, nodes: list[Node], named: Set[Node]) -> bytes:
-    """The digest of a root; where several nodes that it reaches are equal, with the order in which each is met.
+def with_sharing(root: Node, nodes: list[Node], named: Set[Node], node_of: NodeOf) -> bytes:
+    """The digest of a root; where several nodes that it reaches are equal, with which of them is met at each place.
 
     A node's digest is made of contents, so it says that ``METHOD`` is a function like ``adam``, not whether it is
-    ``adam`` or its twin; or that two names stand for an empty list, not whether for one. Nearly always all nodes
-    differ; then the digests tell the graph completely, and the root's own is returned as it is.
+    ``adam`` or its twin; or that two names stand for an empty list, not whether for one. Nearly always no two values
+    are equal; then the root's own digest is returned as it is.
 
     Parameters
     ----------
@@ -27,68 +30,80 @@ def with_sharing(root: Node, nodes: list[Node], named: Set[Node]) -> bytes:
         All that it reaches, settled.
     named : set of Node
         Those that names stand for.
+    node_of : callable
+        The node of code that is met within a value, given the node of that value.
     """
     twins = _twins(nodes, named)
-    if not twins:
-        return root.digest
-    numbers: dict[Node, int] = {}
-    order = [numbers.setdefault(node, len(numbers)) for node in _met(root) if node in twins]
-    return hashed(b"shared", root.digest, repr(order).encode())
+    return hashed(b"shared", root.digest, *_Telling(twins, node_of).along(root)) if twins else root.digest
 
 
-def _twins(nodes: list[Node], named: Set[Node]) -> set[Node]:
-    """The nodes that another one is equal to, and that code can tell from it."""
-    known: dict[bytes, Node] = {}
-    twins: set[Node] = set()
+def _twins(nodes: list[Node], named: Set[Node]) -> dict[Node, int]:
+    """The nodes of which another value is equal, and that code can tell from it; each with the id of its value."""
+    groups: dict[bytes, list[Node]] = {}
     for node in nodes:
-        if node.kind in _CODE or (node.kind == "value" and node in named):
-            other = known.setdefault(node.digest, node)
-            if other is not node and _is_one(node.value) and not _is_same(node, other):
-                twins |= {node, other}
-    return twins
+        if node.kind in _CODE or node.kind in _HELD:
+            groups.setdefault(node.digest, []).append(node)
+    found: dict[Node, int] = {}
+    for group in groups.values():
+        telling = group[0].kind in _CODE or not named.isdisjoint(group)
+        if telling and len({id(node.value) for node in group}) > 1 and _is_one(group[0].value):
+            found |= {node: id(node.value) for node in group}
+    return found
 
 
-def _is_same(node: Node, other: Node) -> bool:
-    """Whether two nodes are of one value, which is a node under each of several options."""
-    return node.value is other.value
+class _Telling:
+    """A walk along the edges, which tells at each place which of several equal nodes is there."""
+
+    def __init__(self, twins: dict[Node, int], node_of: NodeOf) -> None:
+        self._twins = twins
+        self._node_of = node_of
+        #: By the id of a value, as it may be a node under each of several options.
+        self._numbers: dict[int, int] = {}
+
+    def along(self, root: Node) -> Iterator[bytes]:
+        """What is met, node by node; each is entered once."""
+        entered: set[Node] = set()
+        stack = [iter([root])]
+        while stack:
+            node = next(stack[-1], None)
+            if node is None:
+                stack.pop()
+                continue
+            if node in self._twins:
+                yield self._number(node)
+            if node not in entered:
+                entered.add(node)
+                met: list[Node] = []
+                if node.content and node.within:
+                    yield hashed(node.content(functools.partial(self._describe, node, met)))
+                stack.append(iter([*(target for _, target in node.edges), *met]))
+
+    def _number(self, node: Node) -> bytes:
+        return b"%d" % self._numbers.setdefault(self._twins[node], len(self._numbers))
+
+    def _describe(self, node: Node, met: list[Node], value: object, path: str) -> bytes:
+        """What stands for code in a container; among the members of a set there is no order."""
+        target = self._node_of(node, value)
+        if target is None:
+            return b"-"
+        if "{...}" in path:  # as the encoder writes the way to a member of a set
+            known = self._numbers.get(self._twins.get(target, -1))
+            return b"-" if known is None else b"%d" % known
+        met.append(target)
+        return self._number(target) if target in self._twins else b"-"
 
 
 def _is_one(value: object) -> bool:
     """Whether it can matter which of two equal objects it is: what is hashed by content is as good as any other."""
-    if isinstance(value, types.FunctionType | type):
+    kind = type(value)
+    if issubclass(kind, types.FunctionType | type):
         return True
-    own: Any = type(value).__hash__
-    if isinstance(value, types.MethodType) or own is None or own is object.__hash__:
-        return not isinstance(value, types.MethodType)
+    if issubclass(kind, types.MethodType):
+        return False
+    own: Any = kind.__hash__
+    if own is None or own is object.__hash__:
+        return True
     try:
-        return hash(value) == id(value)
+        return hash(value) in (id(value), object.__hash__(value))
     except Exception:  # it holds what cannot be hashed
         return True
-
-
-def _met(root: Node) -> Iterator[Node]:
-    """The nodes as a walk along the edges meets them: each as often as it is met, entered once."""
-    entered: set[Node] = set()
-    stack = [iter([root])]
-    while stack:
-        node = next(stack[-1], None)
-        if node is None:
-            stack.pop()
-            continue
-        yield node
-        if node not in entered:
-            entered.add(node)
-            stack.append(iter(_in_order(node)))
-
-
-def _in_order(node: Node) -> list[Node]:
-    """What a node refers to, as far as there is an order in it that is the same in every process."""
-    return node.targets() if not node.within or _is_ordered(node.value, 20) else [target for _, target in node.edges]
-
-
-def _is_ordered(value: Any, depth: int) -> bool:
-    kind = type(value)
-    if kind in (set, frozenset) or depth == 0:
-        return False
-    parts = value if kind in (list, tuple) else (*value, *value.values()) if kind is dict else ()
-    return all(_is_ordered(part, depth - 1) for part in (*parts, *attributes_of(value).values()))

@@ -85,15 +85,6 @@ class Form:
         """The decorators of the function itself that count."""
         return [] if isinstance(self.root, ast.Lambda) else self._foreign(self.root.decorator_list)
 
-    def annotations(self) -> list[ast.expr]:
-        """The annotations of the function itself, where they count: a decorator may read them."""
-        root = self.root
-        if isinstance(root, ast.Lambda) or not self._annotated(root):
-            return []
-        args = root.args
-        given = [*args.posonlyargs, *args.args, *args.kwonlyargs, *filter(None, (args.vararg, args.kwarg))]
-        return [part for part in (*(arg.annotation for arg in given), root.returns) if part is not None]
-
     def parts(self, node: ast.AST) -> list[tuple[str, object]]:
         """The fields of a node that count and are not empty, by name."""
         known = self._known.get(id(node))
@@ -128,12 +119,13 @@ class Form:
     def _keeps_annotation(self, statement: ast.stmt) -> bool:
         return self.keep or id(statement) in self._fields
 
-    def _annotated(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
+    def annotated(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
+        """Whether annotations of a function count: a decorator may read them."""
         return self.keep or any(not _is_blind(decorator) for decorator in self._foreign(node.decorator_list))
 
     def _function(self, node: ast.AST) -> list[tuple[str, object]]:
         assert isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
-        decorators, annotated = self._foreign(node.decorator_list), self._annotated(node)
+        decorators, annotated = self._foreign(node.decorator_list), self.annotated(node)
         own: list[tuple[str, object]] = [] if node is self.root else [("name", node.name)]
         fields = [*own, ("decorators", decorators), ("args", self._arguments(node, annotated))]
         if annotated:
@@ -223,6 +215,16 @@ def _head(kind: str) -> bytes:
 @lru_cache(maxsize=256)
 def _label(name: str) -> bytes:
     return _framed(b".", name.encode())
+
+
+def annotations_of(form: Form) -> list[ast.expr]:
+    """The annotations of the function itself, where they count."""
+    root = form.root
+    if isinstance(root, ast.Lambda) or not form.annotated(root):
+        return []
+    args = root.args
+    given = [*args.posonlyargs, *args.args, *args.kwonlyargs, *filter(None, (args.vararg, args.kwarg))]
+    return [part for part in (*(arg.annotation for arg in given), root.returns) if part is not None]
 
 
 def _parameter(arg: ast.arg, annotated: bool) -> list[object]:

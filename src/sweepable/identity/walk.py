@@ -196,7 +196,9 @@ class Walk:
             EXPLORERS["defaults"](self, node)
             self._explore_pending()
         graph.settle(self.nodes, self._find)
-        node.digest = with_sharing(node, self.nodes, self.named)
+        # What is sent to another process by value is a copy there of what its module holds: only code stays one.
+        named = self.named if self.mode.by_tree else frozenset[Node]()
+        node.digest = with_sharing(node, self.nodes, named, self._find)
         return node
 
     def _explore_pending(self) -> None:
@@ -343,7 +345,8 @@ class Walk:
 
     def way_out(self, place: Place | None) -> str:
         """The option of the decorated function by which a place is left out; empty where there is none."""
-        return ignoring.advice(place.spelled(self.home)) if self.home is not None and place is not None else ""
+        known = self.home is not None and place is not None and place.has_name()
+        return ignoring.advice(place.spelled(self.home)) if known else ""  # type: ignore[union-attr, arg-type]
 
     def absent(self, node: Node, name: str) -> None:
         """Add that a name is bound to nothing."""

@@ -7,6 +7,7 @@ import io
 import sys
 import threading
 import types
+import typing
 import weakref
 from collections.abc import Callable
 from types import FunctionType, ModuleType
@@ -156,7 +157,8 @@ def _explore_wrapper(walk: Walk, node: Node) -> None:
     walk.package(kind.__module__)
     for name in names:
         piece = getattr(value, name, None)
-        if piece is not None or isinstance(value, np.vectorize):  # whose options may be set later
+        made_anew = piece is not getattr(value, name, None)  # each time that it is asked for
+        if not made_anew and (piece is not None or isinstance(value, np.vectorize)):  # whose options may be set later
             walk.watch.attribute(value, name, piece, f"{node.names[0]}.{name}")
         if piece is None:
             continue
@@ -164,6 +166,10 @@ def _explore_wrapper(walk: Walk, node: Node) -> None:
     _attributes_of_wrapper(walk, node, names)
     if walk.is_user(kind):
         walk.edge(node, "__class__", kind)
+        for name in proxies.own_names(value) if "__wrapped__" in names and "_self_wrapper" in names else ():
+            if name not in names and (part := getattr(value, name, None)) is not None:
+                walk.watch.attribute(value, name, part, f"{node.names[0]}.{name}")
+                walk.edge(node, f".{name}", part, value)
     if isinstance(value, _OPEN_WRAPPERS) or not walk.is_user(kind):
         return
     if own := {name: part for name, part in getattr(value, "__dict__", {}).items() if name not in _WRITTEN}:
@@ -282,6 +288,11 @@ def _explore_package_function(walk: Walk, node: Node) -> None:
     if wrapped is not None:
         walk.watch.attribute(function, "__wrapped__", wrapped, f"the function that {function.__qualname__} wraps")
         walk.edge(node, "__wrapped__", wrapped, function)
+    if origin.is_written(function.__code__):
+        for name, hint in _hints(wrapped).items():
+            walk.edge(node, f"{name}:", hint)
+        if (conf := (function.__kwdefaults__ or {}).get("__beartype_conf")) is not None:
+            walk.edge(node, "conf", repr(conf), function)
     for at, name in enumerate(function.__code__.co_freevars):
         cell = (function.__closure__ or ())[at]
         value = _content(cell)
@@ -291,6 +302,14 @@ def _explore_package_function(walk: Walk, node: Node) -> None:
         for part in opaque.code_in(value):
             if walk.is_user(walk.unwrapped(part)):
                 walk.edge(node, name, part, cell)
+
+
+def _hints(function: Any) -> dict[str, object]:
+    """The types that a decorator checks, as the names of annotations are bound now."""
+    try:
+        return typing.get_type_hints(function, include_extras=True)
+    except Exception:  # names that are not bound yet
+        return dict(getattr(function, "__annotations__", {}))
 
 
 def _spelling(function: FunctionType) -> bytes:
