@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import suppress
 from typing import NamedTuple
 
 from sweepable.callee import Callee
-from sweepable.errors import ArgumentError, StaleResults, StoreError, UndigestibleError, UpstreamArgumentError
-from sweepable.identity import shelf
+from sweepable.errors import ArgumentError, StaleResults, UndigestibleError, UpstreamArgumentError
 from sweepable.identity.code import describe
 from sweepable.identity.key import SHORT, framed, key_part
 from sweepable.identity.values import Encoder, encode_reference, encode_scalar
@@ -73,8 +71,6 @@ class Call:
         self.callee = callee
         self.bound = bound
         binder = callee.binder
-        if not shelf.is_there():
-            _lend_shelf(callee)
         self.version: CodeVersion = callee.version()
         if callee.binder is not binder:
             raise SignatureChanged(f"the parameters of {callee.name} were changed while it was called; call it again")
@@ -194,12 +190,6 @@ class Call:
         bound = zip(self.callee.parameters, self.bound, strict=True)
         shown = ", ".join(f"{name}={short(as_upstream(value) or value)}" for name, value in bound)
         return f"{self.callee.name}({shown})"
-
-
-def _lend_shelf(callee: Callee) -> None:
-    """Let what is read of sources be kept in the first store that is used: parsing them is most of a first hit."""
-    with suppress(StoreError):  # the call itself will say so
-        shelf.use(current_store(callee.options.store).readings)
 
 
 def reference(key: str, declared: tuple[str, ...], field: str | None) -> bytes:

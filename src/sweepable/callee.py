@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 from sweepable.cacheable import check_cacheable, is_async, name_of
@@ -12,10 +13,11 @@ from sweepable.errors import (
     AmbiguousName,
     ArgumentError,
     DeclarationError,
+    StoreError,
     SweepableError,
     UnknownName,
 )
-from sweepable.identity import sources
+from sweepable.identity import shelf, sources
 from sweepable.identity.arguments import Binder
 from sweepable.identity.code import CodeIdentity, home_of
 from sweepable.identity.key import KeyMaker
@@ -25,6 +27,7 @@ from sweepable.model import CodeVersion, FunctionFacts
 from sweepable.names import Own, Place, Step, ambiguous, did_you_mean, resolve, unknown
 from sweepable.outputs import Declaration, short
 from sweepable.registry import WRAPPED, callee_by_name, found_in, register
+from sweepable.store.location import current_store
 from sweepable.upstream import Upstream, as_upstream
 
 
@@ -93,6 +96,7 @@ class Callee:
             environment=options.environment,
             name=self.name,
             resigned=self._sign,
+            examined=partial(_lend_shelf, options.store),
         )
         self._sign()
         #: The stores and environments whose results have been looked at.
@@ -291,6 +295,12 @@ class Callee:
         if len(places) > 1 and not all(place.tied for place in places):
             raise _several(name, owner, places)
         return places
+
+
+def _lend_shelf(store: object) -> None:
+    """Let what is read of sources be kept in a function's store: parsing them is most of a first hit."""
+    with contextlib.suppress(StoreError):  # whoever needs the store itself will say so
+        shelf.use(current_store(store).readings)
 
 
 def _routed(callee: Callee, parameter: str, given: object, further: dict[str, object]) -> Upstream:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import sys
 from collections.abc import Mapping
 from functools import lru_cache
@@ -166,7 +165,11 @@ def _listed(folder: str, changed: int) -> dict[str, _Distribution]:
 
 
 def _normal(name: str) -> str:
-    return re.sub(r"[-_.]+", "-", name).lower()
+    # All that is installed is asked for by the first hit: a pattern would take several times as long.
+    plain = name.lower().replace("_", "-").replace(".", "-")
+    while "--" in plain:
+        plain = plain.replace("--", "-")
+    return plain
 
 
 def _holding(name: str, distributions: Mapping[str, _Distribution]) -> str | None:

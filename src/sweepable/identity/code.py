@@ -64,6 +64,8 @@ class CodeIdentity:
         What messages call the function.
     resigned : callable, optional
         Called when the function's own parameters or defaults were found to have been changed in place.
+    examined : callable, optional
+        Called before the code is walked.
 
     Attributes
     ----------
@@ -85,6 +87,7 @@ class CodeIdentity:
         environment: Environment = "note",
         name: str | None = None,
         resigned: Callable[[], None] | None = None,
+        examined: Callable[[], None] | None = None,
     ) -> None:
         self.function = function
         self.name = str(name or getattr(function, "__qualname__", type(function).__qualname__))
@@ -103,6 +106,7 @@ class CodeIdentity:
         self._ways_out: dict[tuple[str, str], str] = {}
         self._signed = signature_of(function)
         self._resigned = resigned
+        self._examined = examined
         self.calls: tuple[object, ...] = ()
         self.changes = 0
         self.fills = False
@@ -189,6 +193,8 @@ class CodeIdentity:
         return None
 
     def _examine(self, *, mirrored: bool = False) -> CodeVersion:
+        if self._examined is not None:
+            self._examined()
         watch = Watch(self.function, is_plain)
         walk, mode = walk_through(self.function, self.options, watch, bound=True)
         self._refuse_dropped(walk)

@@ -73,6 +73,7 @@ class Text:
         self._scopes: dict[int, list[_Scope]] = {}
         self._lines: list[str] | None = None
         self._imports: dict[bool, list[str]] = {}
+        self._statements: list[tuple[str, str]] | None = None
         self._bound: dict[str, int] | None = None
 
     def lines(self) -> list[str]:
@@ -137,7 +138,9 @@ class Text:
     def _imported(self, *, unindented: bool) -> list[str]:
         """The names that import statements of the text may bind, anywhere or for certain in the module; some more."""
         if unindented not in self._imports:
-            parts = [part for indent, part in _IMPORT.findall(self.text) if not (unindented and indent)]
+            if self._statements is None:
+                self._statements = _IMPORT.findall(self.text)
+            parts = [part for indent, part in self._statements if not (unindented and indent)]
             names = dict.fromkeys(name for part in parts for name in part.translate(_APART).split())
             self._imports[unindented] = [n for n in names if n.isidentifier() and not keyword.iskeyword(n)]
         return self._imports[unindented]
