@@ -122,6 +122,7 @@ FILES = {"motor": MOTOR, "tools": TOOLS, "signals": SIGNALS, "experiment": EXPER
 COLD = """
 import sys, time
 sys.path.insert(0, {folder!r})
+import pathlib
 import sweepable
 from project.experiment import experiment
 started = time.thread_time()

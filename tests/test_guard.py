@@ -364,3 +364,41 @@ def test_a_new_object_at_an_old_address(lab: ModuleType) -> None:
     """Identity is never mistaken: functions made and dropped in turn each count as what they are."""
     fresh = [describe(lab.make(n), "value") for n in range(300)]
     assert len(set(fresh)) == 300
+
+
+def made(text: str) -> dict[str, Any]:
+    space: dict[str, Any] = {"__name__": "made_up"}
+    exec(textwrap.dedent(text), space)
+    return space
+
+
+LATER = {
+    "a subclass": (
+        "class A:\n    pass\ndef f():\n    return len(A.__subclasses__())",
+        "class B(A):\n    pass",
+    ),
+    "a registered class": (
+        "import abc\nclass A(abc.ABC):\n    pass\nclass B:\n    pass\ndef f():\n    return isinstance(B(), A)",
+        "A.register(B)",
+    ),
+    "the name of a function": (
+        "def g():\n    pass\ndef f():\n    return g.__name__",
+        "g.__name__ = 'other'",
+    ),
+    "a further attribute of a function": (
+        "def g():\n    pass\ng.a = 1\ndef f():\n    return len(vars(g))",
+        "g.b = 2",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", LATER)
+def test_what_is_added_later_is_seen_at_the_next_call(name: str) -> None:
+    """Subclasses, registrations, names and attributes that come while a process runs count from the next call on."""
+    text, later = LATER[name]
+    space = made(text)
+    identity = CodeIdentity(space["f"])
+    before, value = identity.version().digest, space["f"]()
+    assert identity.version().digest == before
+    exec(later, space)
+    assert identity.version().digest != before and space["f"]() != value

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import json
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import FunctionType
 
@@ -27,8 +27,11 @@ MODULES = ("argparse", "ast", "copy", "dataclasses", "inspect", "json", "shutil"
 class Kept(dict[bytes, bytes]):
     """A shelf in memory."""
 
-    def put(self, key: bytes, data: bytes) -> None:
-        self[key] = data
+    def is_filled(self) -> bool:
+        return bool(self)
+
+    def put(self, made: Callable[[], tuple[bytes, bytes]]) -> None:
+        self.update([made()])
 
 
 @pytest.fixture

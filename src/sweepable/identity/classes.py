@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import abc
 import enum
 import sys
 import types
@@ -94,10 +95,13 @@ def _relations(walk: Walk, node: Node, cls: type) -> None:
     module = sys.modules.get(cls.__module__)
     if isinstance(module, types.ModuleType) and origin.is_compiled(module) and walk.is_user(module):
         walk.edge(node, "module", module)
+    if issubclass(type(cls), abc.ABCMeta):
+        walk.watch.registrations("the classes that are registered with abstract ones")
     for at, known in enumerate(attached.registered(cls)):
         walk.edge(node, f"registered {at}", known)
     if "subclasses" in walk.mode.asks:
         subclasses: list[type] = type.__subclasses__(cls)
+        walk.watch.subclasses(cls, subclasses, f"the subclasses of {cls.__qualname__}")
         for at, below in enumerate(subclasses):
             walk.edge(node, f"subclass {at}", below)
 

@@ -46,6 +46,7 @@ def explore_function(walk: Walk, node: Node) -> None:
     if function is not walk.bound:
         explore_defaults(walk, node)
         if "names" in walk.mode.asks:
+            watch.attribute(function, "__name__", function.__name__, f"the name of {label}")
             node.own += f"\0{function.__name__}\0{function.__qualname__}".encode()
     else:
         watch_signature(watch, function)
@@ -71,6 +72,8 @@ def _attributes(walk: Walk, node: Node, function: FunctionType) -> None:
     own = vars(function)
     # What `functools.wraps` has copied is told by what is wrapped.
     copied = getattr(own.get("__wrapped__"), "__dict__", {})
+    if own:
+        walk.watch.size(own, f"the attributes of {function.__qualname__}")
     for name in sorted(own.keys() - {"__wrapped__"}) if own else ():
         if copied.get(name, own) is own[name]:
             continue

@@ -85,7 +85,7 @@ def read(
 
 
 def _of_another_process(code: CodeType, namespace: Mapping[str, object], is_ours: IsOurs, look: Look) -> Reading | None:
-    if not shelf.is_there():
+    if not shelf.is_filled():
         return None
     for context in sources.contexts(code, namespace):
         found = shelf.find(code, context)

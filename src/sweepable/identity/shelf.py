@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Callable
+from functools import partial
 from types import CodeType
 from typing import Any, Protocol
 
@@ -27,16 +29,19 @@ class Shelf(Protocol):
     def get(self, key: bytes) -> bytes | None:
         """What was kept under a key."""
 
-    def put(self, key: bytes, data: bytes) -> None:
-        """Keep something."""
+    def is_filled(self) -> bool:
+        """Whether anything may have been kept there at all."""
+
+    def put(self, made: Callable[[], tuple[bytes, bytes]]) -> None:
+        """Keep something, by its key; it is made when it is written."""
 
 
 _shelves: list[Shelf] = []
 
 
-def is_there() -> bool:
-    """Whether there is a shelf."""
-    return bool(_shelves)
+def is_filled() -> bool:
+    """Whether there is a shelf on which something may be found."""
+    return bool(_shelves) and _shelves[0].is_filled()
 
 
 def use(shelf: Shelf | None) -> None:
@@ -56,9 +61,15 @@ def find(code: CodeType, context: str) -> tuple[str, Any, Any, bytes, References
 def keep(code: CodeType, context: str, parts: tuple[str, object, object, bytes], found: References) -> None:
     """Keep a reading for other processes."""
     if _shelves:
-        text, asked, looked, body = parts
-        data = json.dumps([text, asked, looked, body.decode("latin-1"), _plain(found)])
-        _shelves[0].put(_key(code, context), data.encode())
+        _shelves[0].put(partial(_made, code, context, parts, found))
+
+
+def _made(
+    code: CodeType, context: str, parts: tuple[str, object, object, bytes], found: References
+) -> tuple[bytes, bytes]:
+    text, asked, looked, body = parts
+    data = json.dumps([text, asked, looked, body.decode("latin-1"), _plain(found)])
+    return _key(code, context), data.encode()
 
 
 def _key(code: CodeType, context: str) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Callable
 
 from blake3 import blake3
 
@@ -27,15 +28,14 @@ class Readings:
 
     def __init__(self, connections: Connections) -> None:
         self._connections = connections
-        self._waiting: dict[bytes, bytes] = {}
+        self._waiting: list[Callable[[], tuple[bytes, bytes]]] = []
+
+    def is_filled(self) -> bool:
+        """Whether there is an index to look into."""
+        return files.exists(self._connections.index)
 
     def get(self, key: bytes) -> bytes | None:
         """What was kept under a key; None for nothing, and for what is not as it was written."""
-        known = self._waiting.get(key)
-        if known is not None:
-            return known[_CHECKED:]
-        if not files.exists(self._connections.index):
-            return None
         try:
             row = self._connections.one("SELECT data FROM _readings WHERE key = ?", (key,))
         except (sqlite3.Error, OSError, SweepableError):  # whoever needs the store itself will say so
@@ -44,16 +44,23 @@ class Readings:
         data: bytes = row[0] if row is not None else b""
         return data[_CHECKED:] if data[:_CHECKED] == _check(key, data[_CHECKED:]) else None
 
-    def put(self, key: bytes, data: bytes) -> None:
+    def put(self, made: Callable[[], tuple[bytes, bytes]]) -> None:
         """Keep something, once there is a call to be written."""
         if len(self._waiting) < _MOST:
-            self._waiting[key] = _check(key, data) + data
+            self._waiting.append(made)
 
-    def write(self, c: sqlite3.Connection) -> None:
-        """Write what waits, within a transaction."""
-        waiting, self._waiting = self._waiting, {}
-        if waiting:
-            c.executemany("INSERT OR REPLACE INTO _readings VALUES (?, ?)", list(waiting.items()))
+    def taken(self) -> list[tuple[bytes, bytes]]:
+        """What waits, as rows to be written."""
+        if not self._waiting:
+            return []
+        waiting, self._waiting = self._waiting, []
+        return [(key, _check(key, data) + data) for key, data in (made() for made in waiting)]
+
+
+def write(c: sqlite3.Connection, rows: list[tuple[bytes, bytes]]) -> None:
+    """Write what waited, within a transaction."""
+    if rows:
+        c.executemany("INSERT OR REPLACE INTO _readings VALUES (?, ?)", rows)
 
 
 def _check(key: bytes, data: bytes) -> bytes:

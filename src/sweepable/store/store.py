@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from sweepable.model import NewCall, Outputs, StoredCall
 from sweepable.notices import logger
-from sweepable.store import audits, contents, files, index, preparing, results
+from sweepable.store import audits, contents, files, index, preparing, readings, results
 from sweepable.store.catalogue import Route, StoredFunction, StoredVersion
 from sweepable.store.codecs import EXTENSIONS, CannotEncode, OutputFacts, Summary
 from sweepable.store.locks import KeyLocks
@@ -83,9 +83,10 @@ class Store(Reading):
         def replaces(stored: StoredCall) -> bool:
             return new.status == "done" and not self._is_usable(stored)
 
+        read = self.readings.taken()
         with self._published(pending, prepared), self._connections.writing() as c:
             call = index.put(c, new, prepared, self._connections.interned, replaces=replaces)
-            self.readings.write(c)
+            readings.write(c, read)
         self._unusable.discard(new.key)
         return call
 
