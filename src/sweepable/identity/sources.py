@@ -98,10 +98,11 @@ class Text:
         )
 
     def context(self, code: CodeType) -> str:
-        """What of this text `_locate_alone` looks at; empty where it does not apply."""
-        lines = self._lines_of(code)
-        names = [self._imported(unindented=unindented) for unindented in (True, False)] if lines else []
-        return "\0".join([*lines, *(" ".join(some) for some in names)])
+        """The lines of a function that can be told by them alone; empty for any other.
+
+        The imports around them, which change the byte code of calls, need not be told: that is part of the key.
+        """
+        return "\n".join(self._lines_of(code))
 
     def _lines_of(self, code: CodeType) -> list[str]:
         """The lines of a function of the module; none for any other, or where there is none."""
