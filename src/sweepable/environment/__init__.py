@@ -9,6 +9,7 @@ import json
 import os
 import platform
 import sys
+import time
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -37,6 +38,21 @@ def surroundings(version: CodeVersion, own: str = "", given: Iterable[str] = ())
     given : iterable of str
         Further packages: those of the arguments.
     """
+    global _last
+    told, last = (version, own, tuple(given)), _last
+    if last is not None and last[0][0] is version and last[0][1:] == told[1:] and time.monotonic() < last[1]:
+        return last[2]
+    found = _surroundings(*told)
+    _last = told, time.monotonic() + _SECONDS, found
+    return found
+
+
+#: For many short calls in a row it is found out once: of what it was last, until when that holds, and what it was.
+_last: tuple[tuple[CodeVersion, str, tuple[str, ...]], float, Environment] | None = None
+_SECONDS = 0.01
+
+
+def _surroundings(version: CodeVersion, own: str, given: tuple[str, ...]) -> Environment:
     from sweepable.environment.repositories import repositories
 
     files, is_bare = _files(version, own)

@@ -1,7 +1,7 @@
 """What was read of the sources of functions, kept for other processes: parsing is most of what a first hit costs.
 
-A function of a module is found by its normal byte code and its own lines. That these lines make this code, and what they
-say, is a fact about the two, and needs no expiry.
+A function of a module is found by its normal byte code and its own lines. That these lines make this code, and what
+they say, is a fact about the two, and needs no expiry.
 """
 
 from __future__ import annotations
