@@ -46,7 +46,7 @@ LAYERS = (
     ("migrations",),
     ("dispatch",),
     ("sweeps",),
-    ("methods", "managed"),
+    ("methods", "managed", "redeclaring"),
     ("function",),
     ("making",),
     ("cli", "notebook", "plots"),

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -385,7 +387,16 @@ def test_a_revoked_migration_leaves_nothing_behind() -> None:
     assert new["ev"]() == 100.0
 
 
-def test_a_method_is_migrated_with_its_class() -> None:
+@pytest.fixture
+def lab(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """The namespace of a module: what is stored of its classes is found there again."""
+    module = ModuleType("lab_of_migrations")
+    monkeypatch.setitem(sys.modules, module.__name__, module)
+    vars(module).update(sweepable=sweepable, RUNS=RUNS)
+    return vars(module)
+
+
+def test_a_method_is_migrated_with_its_class(lab: dict[str, Any]) -> None:
     """The instance brings the code of its class, the method's own included; as it is now."""
     source = """
 class Motor:
@@ -397,8 +408,54 @@ class Motor:
         RUNS.append(x)
         return {body}
 """
-    assert pair(source, body="self.k * x")["Motor"](2).run() == 2
+    exec(source.format(body="self.k * x"), lab)
+    assert lab["Motor"](2).run() == 2
     RUNS.clear()
-    new = pair(source, body="x * self.k")["Motor"]
+    exec(source.format(body="x * self.k"), lab)
+    new = lab["Motor"]
     assert new.run.migrate("refactored", check=1).apply().calls == 1
     assert new(2).run() == 2 and RUNS == [1]  # the check alone
+
+
+BOUNDS = "@sweepable.cache({declared})\ndef bounds(x=1.0):\n    return {body}"
+
+
+def test_outputs_in_another_order_are_not_migrated_as_they_are() -> None:
+    """Results of a tuple whose outputs are declared in another order now are left, with the way out."""
+    pair(BOUNDS, declared="low=float, high=float", body="x, 10 * x")["bounds"](2.0)
+    bounds = pair(BOUNDS, declared="high=float, low=float", body="10 * x, x")["bounds"]
+    plan = bounds.migrate("order")
+    assert plan.rekeyed == 0 and "recompute_outputs=['high', 'low']" in str(plan)
+    bounds.migrate("order", recompute_outputs=["high", "low"]).apply()
+    assert bounds.peek(2.0) is not None and bounds(2.0) == (20.0, 2.0) and bounds.get(x=2.0).high == 20.0
+
+
+def test_a_declared_output_that_is_not_stored_is_asked_for() -> None:
+    """Where an output was added, the plan says how it is computed for the calls that are stored."""
+    pair(BOUNDS, declared="low=float", body="x")["bounds"](2.0)
+    bounds = pair(BOUNDS, declared="low=float, high=float", body="x, 10 * x")["bounds"]
+    assert bounds.migrate("high", recompute_outputs=["high"]).rekeyed == 1
+
+
+def test_a_check_compares_what_is_served(lab: dict[str, Any]) -> None:
+    """A result of another form is a difference, though by name all outputs are the same."""
+    pair(BOUNDS, declared="y=float", body="2 * x")["bounds"](2.0)
+    bounds = pair(BOUNDS, declared="", body="{'y': 2 * x}")["bounds"]
+    assert "the whole" in str(bounds.migrate("a dict", check=1))
+    source = BOUNDS.replace("bounds", "fields").format(declared="", body="R(y=2 * x, e=x ** 3)")
+    fields = "from typing import NamedTuple\nclass R(NamedTuple):\n    {}: float\n    {}: float\n"
+    exec(fields.format("y", "e") + source, lab)
+    lab["fields"](3.0)
+    exec(fields.format("e", "y") + source, lab)
+    assert "their fields were y, e" in str(lab["fields"].migrate("order"))
+
+
+def test_queries_show_outputs_under_the_names_that_are_declared_now() -> None:
+    """Where only the names in the declaration change, a query gives all stored results those names, and back."""
+    before = pair(BOUNDS, declared="low=float, high=float", body="x, 10 * x")["bounds"]
+    before.sweep(x=[1.0, 2.0], progress=False)
+    other = pair(BOUNDS, declared="high=float, low=float", body="x, 10 * x")["bounds"]
+    assert sorted(other.select().to_df()["high"]) == [1.0, 2.0]
+    assert other.get(x=2.0).high == other.peek(2.0).high == 2.0
+    again = pair(BOUNDS, declared="low=float, high=float", body="x, 10 * x")["bounds"]
+    assert again.get(x=1.0).high == 10.0 and again.filter(high__gt=5.0).count() == 2

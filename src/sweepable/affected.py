@@ -89,6 +89,8 @@ class Found:
         #: The results under the keys that are planned, by key.
         self._planned: dict[str, bytes | None] = {}
         self._known_names: set[str] = set()
+        #: Layouts whose named tuples have the fields that they had.
+        self._looked_at: set[int] = set()
         self._functions = {found.id: found for found in store.functions()}
         self._digests = dict(store.connection().execute("SELECT id, digest FROM _versions").fetchall())
         self._now: dict[int, CodeVersion] = {}
@@ -133,6 +135,7 @@ class Found:
         if own:
             self._known_names |= {argument.name for argument in found.arguments}
             self._known_names |= set(self.store.layout(call.layout).names)
+            self._check_outputs(call)
         arguments = moved(self.store, found, self._keys)
         if own:
             arguments = self._changed(arguments)
@@ -161,6 +164,25 @@ class Found:
         self.steps.append(step)
         if own:
             self.own[call.id] = step
+
+    def _check_outputs(self, call: StoredCall) -> None:
+        """Refuse results that would be taken apart in another way than they were put together."""
+        layout, changes = self.store.layout(call.layout), self.changes
+        if changes.recompute_outputs or layout.kind == "value":
+            return
+        stored = [changes.rename_outputs.get(name, name) for name in layout.names]
+        declared = list(self.callee.declaration.names)
+        if declared and set(declared) - set(stored):
+            missing = [name for name in declared if name not in stored]
+            raise Left(f"they have no output {missing[0]}: recompute_outputs={missing}, or rename_outputs=")
+        if layout.kind in ("tuple", "list") and declared and stored != declared:
+            raise Left(f"their outputs are {', '.join(stored)}, in this order: recompute_outputs={declared}")
+        if layout.kind == "object" and call.layout not in self._looked_at:
+            self._looked_at.add(call.layout)
+            fields = list(getattr(self.store.value(call), "_fields", layout.names))
+            if fields != list(layout.names):
+                self._looked_at.discard(call.layout)
+                raise Left(f"their fields were {', '.join(layout.names)}: recompute_outputs={fields}")
 
     def _is_there(self, call: StoredCall, key: str, own: bool) -> bool:
         """Whether there is a result under the key already; what came from this call moves only if it is the same."""
@@ -265,7 +287,7 @@ class Found:
             whole = bool(before.nodes and now.nodes and ours.nodes and self.now.nodes)
             if whole and same_apart_from(before.nodes, ours.nodes[0].digest, now.nodes, self.now.nodes[0].digest):
                 return now
-        raise Left("their own code has changed too")
+        raise Left("their own code has changed too; migrate them first, then this")
 
     def _is(self, callee: Callee, function: StoredFunction) -> bool:
         found = self.store.find_function(callee.name, callee.version().digest, callee.facts.home)

@@ -101,6 +101,8 @@ class Callee:
         self._sign()
         #: The stores and environments whose results have been looked at.
         self.met: set[tuple[object, int]] = set()
+        #: The stores whose results have been seen to bear the names that are declared.
+        self.declared_in: set[tuple[object, str]] = set()
         self.pin = _pin(self)
         self._front: Any = None
         register(self)

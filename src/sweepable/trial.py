@@ -41,21 +41,33 @@ def tried(
 ) -> Iterator[Difference]:
     """Run a call that is about to be migrated, and tell in which outputs it differs from what is stored."""
     call = call_of(callee, store, step)
-    found, _ = callee.declaration.take_apart(run(call, store))
+    whole = run(call, store)
+    found, _ = callee.declaration.take_apart(whole)
     now = dict(zip(found.layout.names, found.values, strict=True))
     before = {renamed.get(name, name): name for name in store.layout(step.origin.layout).names}
+    told = False
     for name in dict.fromkeys([*before, *now]):
         if name in again:
             continue
         stored = store.output(step.origin, before[name]) if name in before else None
         if name not in before or name not in now or not _same(stored, now[name]):
-            missing = "not there"
+            missing, told = "not there", True
             yield Difference(
                 call.title(),
                 name,
                 summary(stored) if name in before else missing,
                 _shown(stored, now[name]) if name in now else missing,
             )
+
+    if told or again:
+        return
+    # By name all is the same; but what is served is the whole, with its order and form.
+    values = {
+        renamed.get(name, name): store.output(step.origin, name) for name in store.layout(step.origin.layout).names
+    }
+    served = _whole(store.value(step.origin), values)
+    if not _same(served, whole):
+        yield Difference(call.title(), "the whole", summary(served), summary(whole))
 
 
 def merged(callee: Callee, store: Store, step: Rekeyed, renamed: Mapping[str, str], again: Sequence[str]) -> Outputs:

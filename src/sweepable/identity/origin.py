@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import importlib.machinery
 import json
 import os
@@ -45,9 +46,9 @@ def is_made(cls: type) -> bool:
     """Whether a class was made by code of a package, for the user: what it was made of is in its entries alone."""
     if not cls.__flags__ & _HEAP:
         return False
-    return "<locals>" in cls.__qualname__ or (
-        cls.__module__ == "types" and getattr(types, cls.__name__, None) is not cls
-    )
+    # What `exec` makes in a namespace without a name passes for one of Python's own.
+    home = {"types": types, "builtins": builtins}.get(cls.__module__)
+    return "<locals>" in cls.__qualname__ or (home is not None and getattr(home, cls.__name__, None) is not cls)
 
 
 def underlying(obj: object) -> FunctionType | None:

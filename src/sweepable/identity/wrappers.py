@@ -228,7 +228,7 @@ def _pieces(value: object) -> tuple[str, ...]:
 
 def _is_means(owner: object) -> bool:
     """Whether a method's instance is a means of working of its module, as that of ``multiprocessing.Pool`` is."""
-    return type(owner).__module__.partition(".")[0] == "multiprocessing"
+    return type(owner).__module__.partition(".")[0] in ("multiprocessing", "IPython", "ipykernel")
 
 
 def _explore_cached(walk: Walk, node: Node) -> None:
