@@ -732,3 +732,22 @@ def test_what_is_missing_in_the_store_is_no_obstacle() -> None:
         with store._connections.writing() as c:
             c.execute("DELETE FROM _calls WHERE function = (SELECT id FROM _functions WHERE name = 'down')")
         assert "not stored any more" in str(below.explain(d__gain=2.0))
+
+
+def test_a_miss_tells_of_calls_that_are_never_served() -> None:
+    """Who wonders why a call runs again and again learns that its result is stored, and why it is not used."""
+    space: dict[str, Any] = {"sweepable": sweepable, "__name__": "made_up"}
+    exec("N = [0]\n@sweepable.cache\ndef f(x):\n    N[0] += 1\n    return x\n", space)
+    with pytest.warns(sweepable.TaintedCall):
+        space["f"](1)
+    assert "1 call is stored and never served: what a call of f depends on was changed" in str(space["f"].explain(1))
+
+
+def test_a_miss_tells_of_an_upstream_call_that_failed() -> None:
+    """A call that was never made because what it needs raised says which call that is, and what it raised."""
+    space: dict[str, Any] = {"sweepable": sweepable, "__name__": "made_up"}
+    exec(
+        "@sweepable.cache\ndef up(x=0):\n    return 1 / x\n@sweepable.cache\ndef f(r=up):\n    return r.value\n", space
+    )
+    space["f"].sweep(r__x=[0, 1], progress=False)
+    assert "the upstream call up(x=0) failed: ZeroDivisionError" in str(space["f"].explain(r__x=0))

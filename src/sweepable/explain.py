@@ -55,7 +55,26 @@ def explain(call: Call) -> Explanation:
         return Explanation(False, call.title(), call.key, ran, (), None, covers, remarks)
     nearest = tuple(_nearest(call, store, function))
     remarks = () if nearest else (f"no call of {call.callee.name} is stored with a result",)
+    remarks = (*remarks, *_failed_upstream(call), *_never_served(call.callee, store, function))
     return Explanation(False, call.title(), call.key, ran, nearest, None, covers, remarks, _same_content(call, store))
+
+
+def _failed_upstream(call: Call) -> Iterator[str]:
+    """What stands in the way of a call that was never made: upstream calls that raised."""
+    for upstream in call.upstream_calls():
+        row = upstream.store().fetch(upstream.key)
+        failure = upstream.store().failure(row) if row is not None and row.status == "failed" else None
+        if failure is not None:
+            yield f"the upstream call {upstream.title()} failed: {failure.type_name}: {failure.message}"
+
+
+def _never_served(callee: Callee, store: Store, function: StoredFunction) -> Iterator[str]:
+    """Calls that ran, and are stored, and of which the next one runs all the same."""
+    query = "SELECT count(*) FROM _calls WHERE function = ? AND status = 'tainted'"
+    (count,) = store.connection().execute(query, (function.id,)).fetchone()
+    if count:
+        calls = "1 call is" if count == 1 else f"{count} calls are"
+        yield f"{calls} stored and never served: what a call of {callee.name} depends on was changed while it ran"
 
 
 def _same_content(call: Call, store: Store) -> Ran | None:
