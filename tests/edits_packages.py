@@ -891,6 +891,12 @@ _ALL = [
         "import pandas as pd, types\nimport statsmodels.formula.api as smf\nlab=types.SimpleNamespace(g=lambda x: x*1)\nD=pd.DataFrame(dict(y=[1.,2.,3.],x=[1.,2.,4.]))\ndef f(x):\n    return round(float(smf.ols('y ~ lab.g(x)',D).fit().params.iloc[1]),6)",
         "import pandas as pd, types\nimport statsmodels.formula.api as smf\nlab=types.SimpleNamespace(g=lambda x: x*2)\nD=pd.DataFrame(dict(y=[1.,2.,3.],x=[1.,2.,4.]))\ndef f(x):\n    return round(float(smf.ols('y ~ lab.g(x)',D).fit().params.iloc[1]),6)",
     ),
+    _edited(
+        "an attribute of a toolz.curry",
+        ("toolz",),
+        "import toolz\n@toolz.curry\ndef h(a, x):\n    return a * x\nh.v = 1\ndef f(x):\n    return h.v * x",
+        "import toolz\n@toolz.curry\ndef h(a, x):\n    return a * x\nh.v = 2\ndef f(x):\n    return h.v * x",
+    ),
 ]
 
 CASES: list[Case] = [case for needs, case in _ALL if all(find_spec(package) for package in needs)]

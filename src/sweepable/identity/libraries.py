@@ -1,6 +1,6 @@
 """Owns the encoding of values of SciPy, xarray, torch and others that tell more of their history than of content.
 
-What has more to it than a few lines is in `quantities`.
+What has more to it than a few lines is in `sciences`.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from sweepable.identity import arrays, quantities
+from sweepable.identity import arrays, sciences
 from sweepable.identity.instances import attributes, fields, subclass
 from sweepable.identity.parts import ATTRIBUTE, KEY, PART, Handler, Walk, named, size, text
 
@@ -233,12 +233,12 @@ _TABLE: tuple[tuple[str, tuple[str, ...], Handler], ...] = (
     ("pyrsistent", ("PMap",), _hash_map),
     ("pyrsistent", ("PSet",), _hash_set),
     ("immutables", ("Map",), _hash_map),
-    ("astropy.table", ("Table",), quantities.table),
-    ("astropy.table.column", ("BaseColumn",), quantities.column),
-    ("astropy.utils.data_info", ("DataInfo",), quantities.data_info),
-    ("pint.facets.plain.registry", ("GenericPlainRegistry",), quantities.unit_registry),
-    ("lmfit", ("Parameters",), quantities.parameters),
-    ("flax.linen", ("Module",), quantities.flax_module),
+    ("astropy.table", ("Table",), sciences.table),
+    ("astropy.table.column", ("BaseColumn",), sciences.column),
+    ("astropy.utils.data_info", ("DataInfo",), sciences.data_info),
+    ("pint.facets.plain.registry", ("GenericPlainRegistry",), sciences.unit_registry),
+    ("lmfit", ("Parameters",), sciences.parameters),
+    ("flax.linen", ("Module",), sciences.flax_module),
     ("msgspec", ("Meta",), _showing(*_META)),
     *((f"msgspec.{form}", ("Decoder",), _showing(*_DECODER)) for form in _FORMS),
     *(

@@ -23,7 +23,7 @@ _HELD = (types.MemberDescriptorType, types.GetSetDescriptorType)
 #: Of the flags of a class: that Python code made it.
 _HEAP = 1 << 9
 #: How the file names begin of what packages' decorators write around functions.
-_WRITTEN = ("<@beartype(",)
+_BY_DECORATORS = ("<@beartype(",)
 _COMPILED = tuple(importlib.machinery.EXTENSION_SUFFIXES)
 
 
@@ -105,7 +105,7 @@ def _top(name: object) -> str:
 
 def is_written(code: CodeType) -> bool:
     """Whether the code of a wrapper was written by a package's decorator, with addresses in it."""
-    return code.co_filename.startswith(_WRITTEN)
+    return code.co_filename.startswith(_BY_DECORATORS)
 
 
 def _code_is_user(code: CodeType, namespace: Mapping[str, object]) -> bool:

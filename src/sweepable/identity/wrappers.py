@@ -47,6 +47,8 @@ _PIECES: dict[type, tuple[str, ...]] = {
 _OPEN_WRAPPERS = (_LRU, functools.partial, property, staticmethod, classmethod, np.vectorize)
 #: Attributes in which `numpy.vectorize` keeps what it has worked out.
 _VECTORIZE = ("cache", "_ufunc", "_in_and_out_core_dims")
+#: The same of ``toolz.curry``.
+_CURRY = ("_partial", "_sigspec", "_has_unknown_args")
 #: A compiled function of numba.
 _COMPILED_PIECES = ("__wrapped__", "py_func", "targetoptions", "signature", "identity")
 _PLAIN_CODE = (FunctionType, ModuleType, type)
@@ -182,13 +184,18 @@ def _explore_wrapper(walk: Walk, node: Node) -> None:
 def _attributes_of_wrapper(walk: Walk, node: Node, pieces: tuple[str, ...]) -> None:
     """What the user has set on a wrapper; not what it took over from what it wraps."""
     own: dict[str, object] | None = getattr(node.value, "__dict__", None)
-    if own is None or not isinstance(node.value, _OPEN_WRAPPERS):
+    if own is None or not (isinstance(node.value, _OPEN_WRAPPERS) or type(node.value).__name__ == "curry"):
         return
     walk.watch.attribute(node.value, "__dict__", own, f"the attributes of {node.names[0]}")
     walk.watch.size(own, f"the attributes of {node.names[0]}")
     for name in sorted(own):
         place = ignoring.attribute(node.value, name)
-        if not name.startswith("__") and name not in pieces and name not in _VECTORIZE and not walk.ignores(place):
+        if (
+            not name.startswith("__")
+            and name not in pieces
+            and name not in (*_VECTORIZE, *_CURRY)
+            and not walk.ignores(place)
+        ):
             walk.watch.binding(own, name, own[name], f"{node.names[0]}.{name}")
             walk.edge(node, f".{name}", own[name], own, place=place)
 
