@@ -459,3 +459,14 @@ def test_queries_show_outputs_under_the_names_that_are_declared_now() -> None:
     assert other.get(x=2.0).high == other.peek(2.0).high == 2.0
     again = pair(BOUNDS, declared="low=float, high=float", body="x, 10 * x")["bounds"]
     assert again.get(x=1.0).high == 10.0 and again.filter(high__gt=5.0).count() == 2
+
+
+def test_outputs_that_could_be_computed_anew_are_kept_where_others_could_not() -> None:
+    """A call that raises when it is run again stays as it is, and is named; the others are migrated."""
+    before = pair(BOUNDS, declared="low=float", body="x")["bounds"]
+    before.sweep(x=[0.0, 1.0, 2.0], progress=False)
+    bounds = pair(BOUNDS, declared="low=float, high=float", body="x, 1 / x")["bounds"]
+    plan = bounds.migrate("high", recompute_outputs=["high"])
+    with pytest.raises(MigrationError, match=r"1 of 3 calls could not be run again .* ZeroDivisionError"):
+        plan.apply()
+    assert bounds.peek(0.0) is None and bounds.get(x=2.0).high == 0.5 and bounds.select().count() == 2

@@ -77,7 +77,12 @@ class MigrationPlan:
         if found.callee.version().digest != found.now.digest:
             raise MigrationError(f"{found.callee.name}: its code has changed since the plan was made; make it again")
         into = Migrated(found.callee.facts, found.version.id, found.now, found.changes.reason, found.changes.told())
-        number = found.store.migrate(into, [found.with_outputs(step) for step in found.steps])
+        made, left = _made(found)
+        if left is not None and not made:
+            raise left
+        number = found.store.migrate(into, made)
+        if left is not None:
+            raise left
         return next(m for m in _listed(found.store, found.function) if m.id == number)
 
     def __repr__(self) -> str:
@@ -94,6 +99,30 @@ class MigrationPlan:
             lines.append(f"  checked: {len(self.checked)} run again, {len(self.differences)} differences")
         lines += [f"    {difference}" for difference in self.differences[:5]]
         return "\n".join([*lines, "nothing is changed before .apply()"])
+
+
+def _made(found: Found) -> tuple[list[Rekeyed], BaseException | None]:
+    """The calls with their outputs, some computed anew; and what is to be raised once these are stored."""
+    made: list[Rekeyed] = []
+    failed: list[tuple[Rekeyed, Exception]] = []
+    for step in found.steps:
+        try:
+            made.append(found.with_outputs(step))
+        except KeyboardInterrupt as interrupt:  # hours of computing are not to be lost
+            return made, interrupt
+        except Exception as error:
+            if not found.changes.recompute_outputs:
+                raise
+            failed.append((step, error))
+    if not failed:
+        return made, None
+    first, raised = failed[0]
+    left = MigrationError(
+        f"{found.callee.name}: {len(failed)} of {len(found.steps)} calls could not be run again and stay as they are; "
+        f"the others are migrated. The first of them, {first.origin.key[:12]}, raised {raised!r}"
+    )
+    left.__cause__ = raised
+    return made, left
 
 
 class Migration:
