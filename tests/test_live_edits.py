@@ -144,3 +144,47 @@ def test_numba_compiles_globals_in(run_script: RunScript) -> None:
 def test_live_edit(played: dict[str, dict[str, list[str]]], group: str, name: str) -> None:
     """Whatever is edited in a running session, a value is never stale, and what has not changed is not run again."""
     assert " ".join(played[group][name]) == GROUPS[group][name].expected
+
+
+def test_threads_that_make_the_first_calls_of_a_process(run_script: RunScript) -> None:
+    """What one thread's first call imports is no error in another one's, which comes while it is being imported."""
+    done = run_script(
+        """
+        import importlib.abc
+        import importlib.machinery
+        import sys
+        import threading
+        import time
+
+        import sweepable
+
+        class Slow(importlib.abc.MetaPathFinder):
+            def find_spec(self, name, path, target=None):
+                if name != "sweepable.auditing":
+                    return None
+                spec = importlib.machinery.PathFinder.find_spec(name, path)
+                execute = spec.loader.exec_module
+
+                def slowly(module):
+                    time.sleep(0.5)
+                    execute(module)
+
+                spec.loader.exec_module = slowly
+                return spec
+
+        sys.meta_path.insert(0, Slow())
+
+        @sweepable.cache
+        def f(x):
+            return x
+
+        threads = [threading.Thread(target=f, args=(x,)) for x in range(4)]
+        for thread in threads:
+            thread.start()
+            time.sleep(0.1)
+        for thread in threads:
+            thread.join()
+        print(f.select().count())
+        """
+    )
+    assert done.stdout.split() == ["4"] and "Error" not in done.stderr

@@ -90,8 +90,11 @@ class Audit:
 
     def watching(self) -> AbstractContextManager[None]:
         """The time in which the function runs."""
-        loaded: Any = sys.modules.get("sweepable.auditing")
-        return loaded.watching(self.watch) if loaded is not None else nullcontext()
+        if "sweepable.auditing" not in sys.modules:
+            return nullcontext()
+        from sweepable.auditing import watching  # which waits, where another thread is about to import it
+
+        return watching(self.watch)
 
     def give_up(self) -> None:
         """The function raised: what was seen is not all there is, and the next run is looked at instead."""
