@@ -5,7 +5,7 @@ from __future__ import annotations
 import builtins
 import sys
 from collections.abc import Sequence
-from types import FunctionType, ModuleType
+from types import BuiltinFunctionType, FunctionType, ModuleType
 from typing import Any
 
 from sweepable.identity import ignoring, opaque, origin, references, sources, texts
@@ -326,6 +326,8 @@ def _texts_in(value: object) -> list[str]:
 
 
 def _is_users(walk: Walk, value: object) -> bool:
+    if type(value) in (ModuleType, BuiltinFunctionType):  # nearly all that packages bind, and never what is meant here
+        return False
     value = walk.unwrapped(value)
     kind = walk.classify(value)
     is_mock = type(value).__module__ == "unittest.mock"
