@@ -470,3 +470,12 @@ def test_outputs_that_could_be_computed_anew_are_kept_where_others_could_not() -
     with pytest.raises(MigrationError, match=r"1 of 3 calls could not be run again .* ZeroDivisionError"):
         plan.apply()
     assert bounds.peek(0.0) is None and bounds.get(x=2.0).high == 0.5 and bounds.select().count() == 2
+
+
+@pytest.mark.parametrize("body", ["(x, 10 * x)", "[x]", "{1: x}", "np.array([x])"])
+def test_a_check_of_a_single_output_of_any_form_finds_what_is_stored(body: str) -> None:
+    """A tuple, list, dict or array that is one output is compared as it is."""
+    pair(BOUNDS, declared="", body=body)["bounds"](2.0)
+    bounds = pair(BOUNDS, declared="", body=f"[{body}][0]")["bounds"]
+    plan = bounds.migrate("the same", check=1)
+    assert len(plan.checked) == 1 and plan.apply().calls == 1

@@ -161,3 +161,13 @@ def rules() -> dict[str, object]:
 
 if __name__ == "__main__":
     RULES.write_text(json.dumps(rules(), indent=1) + "\n")
+
+
+def test_damage_beside_a_result_costs_no_hit(run_script: RunScript, tmp_path: Path) -> None:
+    """Where what a call ran in can no longer be read, its result is served all the same."""
+    files = {"lab.py": "import sweepable\n@sweepable.cache\ndef f(x):\n    print('runs')\n    return x * 2\n"}
+    store = tmp_path / "kept"
+    assert run_script("import lab\nprint(lab.f(2))\n", files=files, store=store).stdout.split() == ["runs", "4"]
+    with sqlite3.connect(store / "index.db") as index:
+        index.execute("UPDATE _environments SET text = CAST(X'ff7b22' AS TEXT)")
+    assert run_script("import lab\nprint(lab.f(2))\n", files=files, store=store).stdout.split() == ["4"]

@@ -62,10 +62,9 @@ def tried(
     if told or again:
         return
     # By name all is the same; but what is served is the whole, with its order and form.
-    values = {
-        renamed.get(name, name): store.output(step.origin, name) for name in store.layout(step.origin.layout).names
-    }
-    served = _whole(store.value(step.origin), values)
+    layout, served = store.layout(step.origin.layout), store.value(step.origin)
+    if layout.kind != "value":
+        served = _whole(served, {renamed.get(name, name): store.output(step.origin, name) for name in layout.names})
     if not _same(served, whole):
         yield Difference(call.title(), "the whole", summary(served), summary(whole))
 

@@ -176,7 +176,10 @@ class Reading(Catalogue):
     def acquaint(self, call: StoredCall, home: str) -> None:
         """Read at once what the first hit of a version asks the index for, instead of one thing after the other."""
         asked = call.layout, call.version, call.ancestry, call.environment, call.function, index.storable(home)
-        text, check_digest, audit, versions, environment, name = self._connections.one(_AT_FIRST, asked)
+        try:
+            text, check_digest, audit, versions, environment, name = self._connections.one(_AT_FIRST, asked)
+        except sqlite3.Error:  # one of them is damaged: who asks for that one alone will see, the others are served
+            return
         if text is not None:
             self._layouts.know(call.layout, text, check_digest)
         self.soundness.know(call.version, audit, call.ancestry, versions)

@@ -54,7 +54,11 @@ class Readings:
         if not self._waiting:
             return []
         waiting, self._waiting = self._waiting, []
-        return [(key, _check(key, data) + data) for key, data in (made() for made in waiting)]
+        try:
+            return [(key, _check(key, data) + data) for key, data in (made() for made in waiting)]
+        except Exception:  # a result, which is about to be stored along with them, is worth more
+            logger().warning("what was read of sources could not be kept", exc_info=True)
+            return []
 
 
 def write(c: sqlite3.Connection, rows: list[tuple[bytes, bytes]]) -> None:
