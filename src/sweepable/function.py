@@ -249,9 +249,7 @@ class CachedFunction(Managed, Generic[P, R]):
             There is no such version.
         """
         from sweepable.query import Source, query_at
-        from sweepable.redeclaring import name_outputs
 
-        name_outputs(self.callee)
         source = Source(current_store(self.callee.options.store), self.callee.name, self.callee)
         return query_at(source, version)
 

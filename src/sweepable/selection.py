@@ -14,6 +14,7 @@ from sweepable.lookups import condition, ordering
 from sweepable.model import Status
 from sweepable.names import did_you_mean
 from sweepable.record import ASKED, note_read
+from sweepable.redeclaring import name_outputs
 from sweepable.scope import Scope, scope_at, scope_of, tell_left_out
 from sweepable.store.store import Store, StoredFunction
 from sweepable.tree import FunctionNode, Schema
@@ -103,6 +104,8 @@ class Plan:
         by_key = selection.keys is not None and source.callee is not None
         if selection.scope == "any" and not by_key:
             return None
+        if source.callee is not None:
+            name_outputs(source.callee)
         return scope_of(source.store, self.function, source.callee)
 
     def _root(self, source: Source, selection: Selection) -> FunctionNode:
