@@ -34,6 +34,7 @@ LAYERS = (
     ("about",),
     ("lookups", "failed", "tables"),
     ("selection",),
+    ("tabular",),
     ("query",),
     ("call",),
     ("contents", "audited", "inside"),

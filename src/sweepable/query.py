@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sweepable.callee import Callee
 from sweepable.errors import AmbiguousName, NoCallFound, SeveralCallsFound, UnknownName
@@ -12,23 +12,21 @@ from sweepable.lineage import calls_of, function_identifier
 from sweepable.lookups import is_about_status, is_known
 from sweepable.model import StoredCall
 from sweepable.names import did_you_mean
-from sweepable.record import Record, call_of, note_read, store_of
+from sweepable.record import Record, call_of, store_of
 from sweepable.registry import known
 from sweepable.scope import is_stored_as
 from sweepable.selection import Plan, Selection, Source
 from sweepable.store.location import current_store
 from sweepable.store.store import Store, StoredFunction, open_store
-from sweepable.tables import differing, frame
-
-if TYPE_CHECKING:
-    import pandas as pd
+from sweepable.tables import differing
+from sweepable.tabular import Tabular
 
 __all__ = ["Query", "Selection", "Source", "query_at", "query_of", "query_of_keys"]
 
 _BATCH = 500
 
 
-class Query:
+class Query(Tabular):
     """Stored calls of one function.
 
     Made by ``f.filter(...)``, ``f.select()`` and ``sweepable.find``; every method that narrows it returns another
@@ -197,18 +195,6 @@ class Query:
             return self.get(**lookups)
         except NoCallFound:
             return None
-
-    def to_df(self) -> pd.DataFrame:
-        """The calls as a table: own parameters and outputs bare, those upstream by their full path.
-
-        Returns
-        -------
-        pandas.DataFrame
-            One row per call, in the query's order.
-        """
-        note_read("info")  # it shows parameters that are ignored, too
-        plan = self._plan()
-        return frame(plan.root, plan.ids())
 
     def __sweepable_calls__(self) -> list[Record]:
         return list(self)

@@ -10,7 +10,7 @@ from sweepable.errors import StoreFormatError
 from sweepable.store.connections import WAY_OUT
 
 #: The format of the store: goes up whenever what stands in it changes meaning.
-FORMAT = 3
+FORMAT = 4
 #: "SWEP": what ``file`` and SQLite tools see.
 APPLICATION = 0x53574550
 #: SQLite allows 2,000 columns; beyond this many, values stand in the result only.
@@ -64,6 +64,10 @@ CREATE TABLE _columns (
     function INTEGER NOT NULL, kind TEXT NOT NULL, name TEXT NOT NULL, column_name TEXT NOT NULL,
     UNIQUE (function, kind, name)
 ) STRICT;
+CREATE TABLE _tags (
+    call INTEGER NOT NULL, tag TEXT NOT NULL, note TEXT, created REAL NOT NULL, PRIMARY KEY (call, tag)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX _tags_by_tag ON _tags (tag);
 CREATE TABLE _damaged (
     call INTEGER PRIMARY KEY, key TEXT NOT NULL, found REAL NOT NULL, reason TEXT NOT NULL, function ANY, version ANY,
     status ANY, arguments ANY, result ANY, error ANY
