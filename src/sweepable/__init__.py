@@ -46,6 +46,8 @@ from sweepable.record import Record
 from sweepable.store.location import use
 
 if TYPE_CHECKING:
+    from sweepable.comparisons import Near, near
+    from sweepable.logic import Q
     from sweepable.query import Query
     from sweepable.spaces import Space, axis, fixed, grid, points, zipped
     from sweepable.sweeps import Sweep
@@ -60,11 +62,13 @@ __all__ = [
     "DamagedError",
     "DeclarationError",
     "MigrationError",
+    "Near",
     "NoCallFound",
     "NotKept",
     "OtherEnvironment",
     "Output",
     "OutputMismatch",
+    "Q",
     "Query",
     "Record",
     "SecurityWarning",
@@ -94,6 +98,7 @@ __all__ = [
     "find",
     "fixed",
     "grid",
+    "near",
     "points",
     "register_digest",
     "use",
@@ -104,7 +109,9 @@ __all__ = [
 
 #: Where names are that are imported when first asked for: a program that only calls its functions has no use for them.
 _LATER = {
+    "Q": "sweepable.logic",
     "Query": "sweepable.query",
+    **dict.fromkeys(("Near", "near"), "sweepable.comparisons"),
     "Sweep": "sweepable.sweeps",
     **dict.fromkeys(("Space", "axis", "fixed", "grid", "points", "zipped"), "sweepable.spaces"),
 }

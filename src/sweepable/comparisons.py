@@ -25,6 +25,46 @@ class Condition(NamedTuple):
 
     sql: str
     values: tuple[object, ...] = ()
+    #: Tables and columns in which an index finds its rows.
+    uses: tuple[tuple[str, str], ...] = ()
+
+
+class Slot(NamedTuple):
+    """Stands among the values of a statement for one cell of a value that is given later."""
+
+    place: int
+    cell: int
+
+
+class Given(NamedTuple):
+    """A value as one of its kind: the SQL that compares with it is the same for all of them."""
+
+    value: object
+    #: The how manieth of the look-ups it is given to.
+    place: int
+    #: What the SQL depends on.
+    kind: tuple[object, ...]
+    #: The cells that are equal to it.
+    cells: tuple[Cell, ...]
+
+    def slots(self) -> list[Slot]:
+        """What stands for its cells."""
+        return [Slot(self.place, cell) for cell in range(len(self.cells))]
+
+
+def given(value: object, place: int) -> Given | None:
+    """An ordinary number or a short text as one of its kind; None for all else."""
+    kind = type(value)
+    if kind is int and -_LARGE <= value < _LARGE:  # type: ignore[operator]
+        return Given(value, place, ("number", 1), (value,))  # type: ignore[arg-type]
+    if kind is float and -_LARGE < value < _LARGE:  # type: ignore[operator]
+        number: float = value  # type: ignore[assignment]
+        cells: tuple[Cell, ...] = (number, int(number)) if number.is_integer() else (number,)
+        return Given(value, place, ("number", len(cells)), cells)
+    if kind is str:
+        cell = to_cell(value)
+        return Given(value, place, ("text", 1), (cell,)) if type(cell) is str else None
+    return None
 
 
 FALSE = Condition("0")
@@ -37,7 +77,8 @@ def joined(word: str, conditions: Sequence[Condition]) -> Condition:
         return conditions[0]
     sql = word.join(found.sql for found in conditions)
     values = tuple(value for found in conditions for value in found.values)
-    return Condition(sql if word == ", " else f"({sql})", values)
+    uses = tuple(dict.fromkeys(use for found in conditions for use in found.uses))
+    return Condition(sql if word == ", " else f"({sql})", values, uses)
 
 
 def negated(found: Condition) -> Condition:
@@ -89,8 +130,10 @@ def among(column: str, values: Iterable[object]) -> Condition:
     return joined(" OR ", parts) if parts else FALSE
 
 
-def _cells(value: object) -> list[Cell]:
+def _cells(value: object) -> Sequence[Cell | Slot]:
     """The cells that are equal to a value: from 2**63 on, an int and the float of its value are two cells."""
+    if isinstance(value, Given):
+        return value.slots()
     found = cell_of(value)
     if isinstance(found, float) and found.is_integer() and not -_LARGE <= found < _LARGE:
         return [found, to_cell(int(found))]
@@ -109,25 +152,71 @@ def compare(operator: str) -> Callable[[str, object], Condition]:
     """A comparison by ``<``, ``<=``, ``>`` or ``>=``: numbers with numbers, text with text, dates with dates."""
 
     def found(column: str, value: object) -> Condition:
+        if isinstance(value, Given):
+            # Of an integral float the other cell is the int of its value, which is on the same side.
+            write = _numbers if value.kind[0] == "number" else _texts
+            return write(column, operator, 0.0)._replace(values=(Slot(value.place, 0),))
         cell = cell_of(one_value(value))
         if isinstance(cell, (int, float)):
             return _numbers(column, operator, cell)
         if isinstance(cell, str):
-            return Condition(f"(typeof({column}) = 'text' AND {column} {operator} ?)", (cell,))
+            return _texts(column, operator, cell)
+        if isinstance(cell, bytes) and cell.startswith(b"int:") and isinstance(value, int):
+            return _large_numbers(column, operator, int(value))
         return _others(column, operator, cell, value)
 
     return found
 
 
+# SQLite sorts numbers before texts and those before BLOBs: a bound beside the value's own keeps to one of them, and an
+# index answers both.
+
+
+# Ints that SQLite cannot hold are beyond all that it can: int:9223372036854775808 and int:-9223372036854775809.
+_NEGATIVE = "({0} >= x'696e743a2d' AND {0} < x'696e743a2e')"
+_POSITIVE = "({0} >= x'696e743a30' AND {0} < x'696e743a3a')"
+
+
+def _texts(column: str, operator: str, cell: Cell) -> Condition:
+    bound = f"{column} >= ''" if operator[0] == "<" else f"{column} < x''"
+    return Condition(f"({column} {operator} ? AND {bound})", (cell,))
+
+
 def _numbers(column: str, operator: str, cell: float) -> Condition:
-    sql = f"(typeof({column}) IN ('integer', 'real') AND {column} {operator} ?)"
-    # Ints that SQLite cannot hold are beyond all that it can: int:9223372036854775808 and int:-9223372036854775809.
-    large, negative = f"substr({column}, 1, 4) = x'696e743a'", f"substr({column}, 5, 1) = x'2d'"
+    is_below = operator[0] == "<"
+    sql = f"{column} {operator} ?" if is_below else f"({column} {operator} ? AND {column} < '')"
+    negative, positive = _NEGATIVE.format(column), _POSITIVE.format(column)
     if abs(cell) == math.inf:
-        return Condition(f"({sql} OR ({large} AND {int((cell > 0) == (operator[0] == '<'))}))", (cell,))
-    if not -_LARGE <= cell < _LARGE:
-        return Condition(sql, (cell,))
-    return Condition(f"({sql} OR ({large} AND {'' if operator[0] == '<' else 'NOT '}{negative}))", (cell,))
+        large = f" OR {negative} OR {positive}" if (cell > 0) == is_below else ""
+        return Condition(f"({sql}{large})", (cell,))
+    if not -_LARGE <= cell < _LARGE:  # a float that large is an int
+        return _large_numbers(column, operator, int(cell))
+    return Condition(f"({sql} OR {negative if is_below else positive})", (cell,))
+
+
+def _large_numbers(column: str, operator: str, number: int) -> Condition:
+    """What is less or more than an int that SQLite cannot hold: such ints stand as their digits."""
+    try:
+        nearest = float(number)
+    except OverflowError:
+        nearest = math.inf if number > 0 else -math.inf
+    is_below, others = operator[0] == "<", operator
+    if nearest != number:  # no float is equal to it
+        others = operator[0] + ("=" if (nearest < number) == is_below else "")
+    numbers = f"({column} {others} ?)" if is_below else f"({column} {others} ? AND {column} < '')"
+    sign, away_is, alike = ("-", "<", _NEGATIVE) if number < 0 else ("", ">", _POSITIVE)
+    # Of one sign: further from zero is what has more digits, or as many and greater ones.
+    digits, given = f"substr({column}, {5 + len(sign)})", str(abs(number)).encode()
+    found = f"(length({digits}) > ? OR (length({digits}) = ? AND {digits} > ?))"
+    if operator[0] != away_is:
+        found = f"NOT ({found} OR {digits} = ?)"
+    if operator.endswith("="):
+        found = f"({found} OR {digits} = ?)"
+    further = (given,) * (found.count("?") - 2)
+    other = _POSITIVE if number < 0 else _NEGATIVE
+    opposite = f" OR {other.format(column)}" if (number > 0) == is_below else ""
+    sql = f"({numbers} OR ({alike.format(column)} AND {found}){opposite})"
+    return Condition(sql, (nearest, len(given), len(given), *further))
 
 
 def _others(column: str, operator: str, cell: Cell, value: object) -> Condition:
@@ -179,6 +268,95 @@ def text(sql: str) -> Callable[[str, object], Condition]:
     return found
 
 
+# -- near
+
+
+class Near:
+    """Numbers within a tolerance of one of some values; made by `near`."""
+
+    __slots__ = ("atol", "rtol", "values")
+
+    def __init__(self, values: tuple[float, ...], rtol: float, atol: float) -> None:
+        self.values = values
+        self.rtol = rtol
+        self.atol = atol
+
+    def __repr__(self) -> str:
+        shown = self.values[0] if len(self.values) == 1 else list(self.values)
+        return f"near({shown}, rtol={self.rtol}, atol={self.atol})"
+
+
+def near(values: object, *, rtol: float = 1e-9, atol: float = 0.0) -> Near:
+    """Numbers that are as good as these, for look-ups: ``gain=near(0.3)``, ``gain__near=0.3``.
+
+    Parameters
+    ----------
+    values : float or list of float
+        What to be near to; of several, any.
+    rtol, atol : float
+        A number ``x`` is near to a value ``v`` if ``|x - v| <= atol + rtol * |v|``, as in `numpy.isclose`. By default
+        there is no absolute tolerance: 1e-12 is not near to 2e-12, and only 0 is near to 0.
+
+    Returns
+    -------
+    Near
+        To stand as the value of a look-up.
+
+    Examples
+    --------
+    >>> import sweepable
+    >>> @sweepable.cache
+    ... def echo(x=0.0):
+    ...     return x
+    >>> echo(0.1 + 0.2)
+    0.30000000000000004
+    >>> echo.filter(x=0.3).count(), echo.filter(x__near=0.3).count()
+    (0, 1)
+    >>> echo.filter(x=sweepable.near(0.31, atol=0.05)).count()
+    1
+    """
+    several = values if isinstance(values, Axis) or is_sequence(values) else None
+    given = axis_values(values, "near") if several is not None or isinstance(values, (tuple, set)) else [values]
+    numbers = [_number(one_value(value)) for value in given]
+    for name, tolerance in (("rtol", rtol), ("atol", atol)):
+        if not (isinstance(tolerance, (int, float)) and 0 <= tolerance < math.inf):
+            raise SweepableError(f"near: {name} is a number from 0 on, got {tolerance!r}")
+    return Near(tuple(numbers), float(rtol), float(atol))
+
+
+def _number(value: object) -> float:
+    cell = None if isinstance(value, bool) else cell_of(value)
+    if isinstance(cell, (int, float)) or (isinstance(value, int) and not isinstance(value, bool)):
+        try:
+            return float(value)  # type: ignore[arg-type]
+        except OverflowError:
+            pass
+    raise SweepableError(f"near takes numbers, got {value!r:.60}; for what has no tolerance use exact or in")
+
+
+def _near(column: str, value: object) -> Condition:
+    wanted = value if isinstance(value, Near) else near(value)
+    bounds = [(number, wanted.atol + wanted.rtol * abs(number)) for number in wanted.values]
+    parts = [Condition(f"{column} BETWEEN ? AND ?", (number - by, number + by)) for number, by in bounds]
+    return joined(" OR ", parts) if parts else FALSE
+
+
+def _matches(column: str, value: object) -> Condition:
+    """Texts in which a regular expression is found, as by `re.search`."""
+    import re
+
+    pattern = value.pattern if isinstance(value, re.Pattern) else value
+    if not isinstance(pattern, str):
+        raise SweepableError(f"regex needs a pattern, got {type(value).__name__}")
+    try:
+        re.compile(pattern)
+    except re.error as error:
+        raise SweepableError(f"regex: {pattern!r} is no regular expression: {error}") from None
+    flags = value.flags & ~re.UNICODE if isinstance(value, re.Pattern) else 0
+    sql = f"(typeof({column}) = 'text' AND sweepable_search(?, ?, {column}))"
+    return Condition(sql, (pattern, int(flags)))
+
+
 Compare = Callable[[str, object], Condition]
 #: Look-ups of one value, beside equality.
 COMPARISONS: dict[str, Compare] = {
@@ -191,12 +369,21 @@ COMPARISONS: dict[str, Compare] = {
     "contains": text("instr({column}, ?) > 0"),
     "startswith": text("substr({column}, 1, length(?)) = ?"),
     "endswith": text("substr({column}, length({column}) - length(?) + 1) = ?"),
+    "regex": _matches,
+    "near": _near,
 }
+#: Look-ups whose SQL is the same for all values of a kind.
+_OF_ONE_KIND = ("", "exact", "ne", "lt", "lte", "gt", "gte")
 LOOKUPS = ("exact", "ne", *list(COMPARISONS)[:4], "in", *list(COMPARISONS)[4:])
 
 
 def compared(column: str, lookup: str, value: object) -> Condition:
     """The cells of which a look-up is true; without one, those that are equal to a value or to any of several."""
+    if isinstance(value, Given) and lookup not in _OF_ONE_KIND:
+        value = value.value
+    if isinstance(value, Near) and lookup in ("", "exact", "ne"):
+        found = _near(column, value)
+        return negated(found) if lookup == "ne" else found
     if lookup in COMPARISONS:
         return COMPARISONS[lookup](column, value)
     if lookup == "in" or (lookup == "" and is_axis(value)):

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from sweepable.comparing import Comparison
     from sweepable.explanation import Explanation
+    from sweepable.logic import Q
     from sweepable.query import Query
     from sweepable.spaces import Space
     from sweepable.store.store import Store
@@ -253,17 +254,17 @@ class CachedFunction(Managed, Generic[P, R]):
         source = Source(current_store(self.callee.options.store), self.callee.name, self.callee)
         return query_at(source, version)
 
-    def filter(self, /, **lookups: Any) -> Query:
+    def filter(self, /, *conditions: Q, **lookups: Any) -> Query:
         """The stored calls to which all look-ups apply; see `Query.filter`."""
-        return self.select().filter(**lookups)
+        return self.select().filter(*conditions, **lookups)
 
-    def get(self, /, **lookups: Any) -> Record:
+    def get(self, /, *conditions: Q, **lookups: Any) -> Record:
         """The one stored call to which all look-ups apply; none or several is an error."""
-        return self.select().get(**lookups)
+        return self.select().get(*conditions, **lookups)
 
-    def get_or_none(self, /, **lookups: Any) -> Record | None:
+    def get_or_none(self, /, *conditions: Q, **lookups: Any) -> Record | None:
         """The one stored call to which all look-ups apply, None if there is none; several is an error."""
-        return self.select().get_or_none(**lookups)
+        return self.select().get_or_none(*conditions, **lookups)
 
     def get_by_id(self, key: str) -> Record:
         """The stored call with this key, whatever its code; the first digits do, if no other call has them."""

@@ -6,7 +6,7 @@ import json
 import sqlite3
 from collections.abc import Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sweepable.errors import NoCallFound
 from sweepable.model import Argument, Role, StoredCall
@@ -18,8 +18,9 @@ if TYPE_CHECKING:
 
 #: Ways to be upstream, in the order in which names are looked for.
 ROLES: tuple[Role, ...] = ("argument", "depends_on", "nested")
-_CALL = ", ".join(f"c.{name}" for name in (*StoredCall._fields, "check_digest"))
-_BY_IDS = f"SELECT {_CALL} FROM json_each(?) AS k JOIN _calls AS c ON c.id = k.value ORDER BY k.key"
+#: What `calls_in` reads of a row of ``_calls AS c``.
+CALL_COLUMNS = ", ".join(f"c.{name}" for name in (*StoredCall._fields, "check_digest"))
+_BY_IDS = f"SELECT {CALL_COLUMNS} FROM json_each(?) AS k JOIN _calls AS c ON c.id = k.value ORDER BY k.key"
 _EDGES = (
     "SELECT l.role, l.name, f.identifier, c.id FROM _lineage AS l JOIN _calls AS c ON c.id = l.upstream "
     "JOIN _functions AS f ON f.id = c.function WHERE l.downstream = ? ORDER BY l.name, c.id"
@@ -97,6 +98,11 @@ def calls_of(store: Store, ids: Sequence[int]) -> list[StoredCall]:
         rows = store.connection().execute(_BY_IDS, (json.dumps(list(dict.fromkeys(ids))),)).fetchall()
     except sqlite3.OperationalError:  # damage that hides what row it is in
         rows = [(number,) for number in ids]
+    return calls_in(store, rows)
+
+
+def calls_in(store: Store, rows: Sequence[tuple[Any, ...]]) -> list[StoredCall]:
+    """The calls of rows that have `CALL_COLUMNS`, or but an id; what is damaged is left out."""
     found = (verified(row) if len(row) > 1 else None for row in rows)
     # A row that is not what was written is put aside, and warned of, by the store.
     calls = (call or store.fetch_id(row[0]) for row, call in zip(rows, found, strict=True))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from sweepable import about
 from sweepable.comparisons import (
@@ -14,6 +14,7 @@ from sweepable.comparisons import (
     NAN,
     TRUE,
     Condition,
+    Given,
     among,
     axis_values,
     compared,
@@ -32,6 +33,63 @@ from sweepable.upstream import Upstream, as_upstream
 
 #: SQLite joins 64 tables at most.
 _DEEPEST = 62
+#: And its parser takes so many statements within each other at least.
+_DEEPEST_NESTED = 16
+
+
+class Placed(NamedTuple):
+    """A condition on a column of one table, the root's or that of an upstream function."""
+
+    node: FunctionNode
+    found: Condition
+    #: Whether it most likely leaves but a few rows.
+    is_equality: bool
+
+
+def placed(root: FunctionNode, written: str, value: object, *, alias: Callable[[FunctionNode], str]) -> Placed | None:
+    """A look-up as a condition on one table that every call has one row of; None where it is not as simple as that.
+
+    Parameters
+    ----------
+    root : FunctionNode
+        The function that is asked.
+    written : str
+        Name and look-up.
+    value : object
+        What it is compared with.
+    alias : callable
+        What a node's table is called.
+    """
+    for name, lookup in readings(written):
+        places = resolve(root, name)
+        if places:
+            place, node = places[0], function_of(places[0].node)
+            if len(places) > 1 or place.name is None or not is_joinable(node):
+                return None
+            compare = _output if place.kind == "output" else _parameter
+            found = compare(node, alias(node), place.name, lookup, value)
+            column = node.column("output" if place.kind == "output" else "parameter", place.name)
+            uses = ((node.table, column),) if column is not None and lookup in _INDEXED else ()
+            return Placed(node, found._replace(uses=uses), bool(uses) and lookup in _EQUALITIES)
+    return None
+
+
+#: Look-ups that an index answers.
+_INDEXED = ("", "exact", "in", "lt", "lte", "gt", "gte", "range", "near")
+_EQUALITIES = ("", "exact")
+
+
+def is_joinable(node: FunctionNode) -> bool:
+    """Whether the ids of all its calls stand in columns, from the root's table on."""
+    if node.function is None or node.table.startswith("(") or len(node.path) > _DEEPEST_NESTED:
+        return False
+    above = node.parent
+    return above is None or (id_column(node) is not None and is_joinable(above))
+
+
+def id_column(node: FunctionNode) -> str | None:
+    """The column of the table below it that has the ids of an upstream function's calls; None where not of all."""
+    return node.parent.calls_column(node.name) if node.parent is not None and node.role == "argument" else None
 
 
 def condition(root: FunctionNode, written: str, value: object) -> Condition:
@@ -49,9 +107,9 @@ def condition(root: FunctionNode, written: str, value: object) -> Condition:
         if places:
             return _of_places(_checked(places, name, root.title), partial(_at, lookup=lookup, value=value))
     for name, lookup in readings(written):
-        found = _about(root, name, lookup, value)
-        if found is not None:
-            return found
+        about_it = _about(root, name, lookup, value.value if isinstance(value, Given) else value)
+        if about_it is not None:
+            return about_it
     _expect_unknown(root, written)
     return FALSE
 
@@ -93,7 +151,10 @@ def is_known(root: FunctionNode, name: str) -> bool:
 
 def is_about_status(written: str) -> bool:
     """Whether a look-up asks how calls ended, so that not only the successful ones are meant."""
-    return any(name == f"info{SEPARATOR}status" for name, _ in readings(written))
+    return written.startswith(_STATUS) and any(name == _STATUS for name, _ in readings(written))
+
+
+_STATUS = f"info{SEPARATOR}status"
 
 
 def _checked(places: list[Place], name: str, owner: str) -> list[Place]:
@@ -190,11 +251,27 @@ def _way(node: FunctionNode) -> tuple[str, Condition]:
     depth = len(steps)
     if depth > _DEEPEST:
         raise SweepableError(f"{SEPARATOR.join(steps[-1].path)} is {depth} calls away; a query sees {_DEEPEST}")
+    by_column = _by_columns(steps)
+    if by_column is not None:
+        return by_column
     lines = "".join(f" CROSS JOIN _lineage AS l{n} ON l{n}.downstream = l{n - 1}.upstream" for n in range(2, depth + 1))
     way = f"_lineage AS l1{lines} CROSS JOIN {steps[-1].table} AS t{depth} ON t{depth}.id = l{depth}.upstream"
     where = "".join(f" AND l{n}.role = ? AND l{n}.name = ?" for n in range(1, depth + 1))
     values = tuple(part for step in steps for part in (step.role, step.name))
     return way, Condition(f"l1.downstream = c.id{where}", values)
+
+
+def _by_columns(steps: list[FunctionNode]) -> tuple[str, Condition] | None:
+    """The same by the columns in which the tables have the ids of upstream calls, where they have all of them."""
+    columns = [id_column(step) for step in steps]
+    if not all(columns) or not all(step.function for step in steps):
+        return None
+    # From the root on, so that each is found by its id.
+    lines = "".join(
+        f" CROSS JOIN {steps[n - 1].table} AS t{n} ON t{n}.id = t{n - 1}.{columns[n - 1]}"
+        for n in range(2, len(steps) + 1)
+    )
+    return f"{steps[0].table} AS t1{lines}", Condition(f"t1.id = t.{columns[0]}")
 
 
 # -- names of a function's own
@@ -315,9 +392,14 @@ def _keys_of(value: Any) -> list[str]:
 # -- order
 
 
-def ordering(root: FunctionNode, written: str) -> Condition:
-    """The SQL by which ``gain`` or ``-gain`` sorts: missing values and NaN last, whichever the direction."""
-    name = written.removeprefix("-")
+def value_of(root: FunctionNode, name: str) -> Condition:
+    """The SQL of the value that a name has for the root's row: own, upstream, or of what is known about calls.
+
+    Raises
+    ------
+    UnknownName, AmbiguousName
+        Nothing bears this name, or several upstream calls have it.
+    """
     places = resolve(root, name)
     asked = about.places(root, name) if not places else None
     if asked is not None:
@@ -329,10 +411,20 @@ def ordering(root: FunctionNode, written: str) -> Condition:
         raise ambiguous(name, root.title, places)
     field = asked[0] if asked is not None else None
     found = [_expression(place, name, field) for place in _checked(places, name, root.title)]
-    value = found[0].sql if len(found) == 1 else f"COALESCE({', '.join(one.sql for one in found)})"
-    values = tuple(part for one in found for part in one.values)
+    sql = found[0].sql if len(found) == 1 else f"COALESCE({', '.join(one.sql for one in found)})"
+    return Condition(sql, tuple(part for one in found for part in one.values))
+
+
+def ordering(root: FunctionNode, written: str) -> Condition:
+    """The SQL by which ``gain`` or ``-gain`` sorts: missing values and NaN last, whichever the direction."""
+    value = value_of(root, written.removeprefix("-"))
     direction = "DESC" if written.startswith("-") else "ASC"
-    return Condition(f"({value} IS NULL OR {value} = {NAN}), NULLIF({value}, {NAN}) {direction}", values * 3)
+    # Ints that SQLite cannot hold stand as digits: among the numbers they are as large as the nearest float.
+    large = f"{value.sql} >= x'696e743a' AND {value.sql} < x'696e743b'"
+    number = f"CAST(CAST(substr({value.sql}, 5) AS TEXT) AS REAL)"
+    found = f"CASE WHEN {large} THEN {number} ELSE NULLIF({value.sql}, {NAN}) END"
+    sql = f"({value.sql} IS NULL OR {value.sql} = {NAN}), {found} {direction}"
+    return Condition(sql, value.values * 6)
 
 
 def _expression(place: Place, written: str, field: about.Field | None) -> Condition:

@@ -6,16 +6,20 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from sweepable import logic
 from sweepable.callee import Callee
-from sweepable.errors import AmbiguousName, NoCallFound, SeveralCallsFound, UnknownName
+from sweepable.choosing import Choosing
+from sweepable.errors import AmbiguousName, NoCallFound, SeveralCallsFound, SweepableError, UnknownName
 from sweepable.lineage import calls_of, function_identifier
+from sweepable.logic import Q
 from sweepable.lookups import is_about_status, is_known
 from sweepable.model import StoredCall
 from sweepable.names import did_you_mean
+from sweepable.pipelines import Source
 from sweepable.record import Record, call_of, store_of
 from sweepable.registry import known
 from sweepable.scope import is_stored_as
-from sweepable.selection import Plan, Selection, Source
+from sweepable.selection import Plan, Selection
 from sweepable.store.location import current_store
 from sweepable.store.store import Store, StoredFunction, open_store
 from sweepable.tables import differing
@@ -24,9 +28,10 @@ from sweepable.tabular import Tabular
 __all__ = ["Query", "Selection", "Source", "query_at", "query_of", "query_of_keys"]
 
 _BATCH = 500
+_ALL = Selection()
 
 
-class Query(Tabular):
+class Query(Choosing, Tabular):
     """Stored calls of one function.
 
     Made by ``f.filter(...)``, ``f.select()`` and ``sweepable.find``; every method that narrows it returns another
@@ -46,20 +51,22 @@ class Query(Tabular):
 
     def __init__(self, source: Source, selection: Selection | None = None) -> None:
         self._source = source
-        self._selection = selection or Selection()
+        self._selection = _ALL if selection is None else selection
 
     # -- narrowing
 
-    def filter(self, /, **lookups: object) -> Query:
+    def filter(self, /, *conditions: Q, **lookups: object) -> Query:
         """The calls to which all look-ups apply.
 
         Parameters
         ----------
+        *conditions : Q
+            Look-ups joined by ``|``, ``&`` and ``~``.
         **lookups
             ``name=value`` or ``name__lookup=value``; the look-ups are ``exact ne lt lte gt gte in range isnull contains
-            startswith endswith``. A name is a parameter or scalar output of the function, or of what is upstream of it
-            (``sim_result__gain``, ``get_reference__amplitude``), or what is known about the call or one upstream of it:
-            ``info__started``, ``info__seconds``, ``info__status``, ``info__host``, ``info__python``,
+            startswith endswith regex near``. A name is a parameter or scalar output of the function, or of what is
+            upstream of it (``sim_result__gain``, ``get_reference__amplitude``), or what is known about the call or one
+            upstream of it: ``info__started``, ``info__seconds``, ``info__status``, ``info__host``, ``info__python``,
             ``info__packages__numpy``, ``info__git__commit`` (of any repository), ``sim_result__info__seconds``.
             Versions compare as versions: 1.9 is before 1.26. A list, range or 1-D array means any of its values.
             ``version="any"`` sees the calls of older code as well; ``version="v3"``, a label or the first digits of a
@@ -70,23 +77,26 @@ class Query(Tabular):
         UnknownName, AmbiguousName
             For a name that nothing, or more than one upstream call, has.
         """
-        return self._with_lookups(False, lookups)
+        return self._looked_up(conditions, lookups)._checked()
 
-    def exclude(self, /, **lookups: object) -> Query:
+    def exclude(self, /, *conditions: Q, **lookups: object) -> Query:
         """The calls to which not all of the look-ups apply; otherwise as `filter`."""
-        return self._with_lookups(True, lookups)
+        return self._looked_up(conditions, lookups, excluded=True)._checked()
 
-    def _with_lookups(self, excluded: bool, lookups: Mapping[str, object]) -> Query:
-        # Read twice, an iterator would be empty the second time.
-        given = {name: list(value) if isinstance(value, Iterator) else value for name, value in lookups.items()}
-        changes: dict[str, Any] = {}
-        if "version" in given and not is_known(self._plan().root, "version"):
-            changes["scope"] = self._wanted(excluded, given.pop("version"))
-        if any(map(is_about_status, given)):
-            changes["statuses"] = ("done", "tainted", "failed", "killed", "unkept")
-        if given:
-            changes["lookups"] = (*self._unlimited().lookups, (excluded, given))
-        return self._narrowed(**changes)
+    def _looked_up(self, conditions: tuple[Q, ...], lookups: Mapping[str, object], *, excluded: bool = False) -> Query:
+        scope = None
+        if "version" in lookups and not is_known(self._plan().root, "version"):
+            scope = self._wanted(excluded, lookups["version"])
+            lookups = {name: value for name, value in lookups.items() if name != "version"}
+        found = logic.of(conditions, lookups, excluded=excluded)
+        selection = self._uncut()
+        if scope is not None:
+            selection = selection._replace(scope=scope)
+        if found:
+            selection = selection._replace(where=(*selection.where, found))
+        if any(is_about_status(name) for name, _ in found.leaves()):
+            selection = selection._replace(statuses=("done", "tainted", "failed", "killed", "unkept"))
+        return Query(self._source, selection)
 
     def _wanted(self, excluded: bool, version: object) -> str:
         """Which code `version=` asks for."""
@@ -100,24 +110,38 @@ class Query(Tabular):
 
     def order_by(self, *names: str) -> Query:
         """In the order of these parameters or outputs; ``-name`` for descending. NaN and None come last."""
-        return self._narrowed(order=names)
+        return self._narrowed(order=names)._checked()
 
     def limit(self, number: int) -> Query:
         """The first `number` calls."""
         if number < 0:
             raise ValueError(f"limit needs a number of calls, got {number}")
-        limit = self._selection.limit
-        return self._but(limit=number if limit is None else min(number, limit))
+        return self._slice(slice(number))
 
-    def _unlimited(self) -> Selection:
+    def __or__(self, other: object) -> Query:
+        """The calls that either query finds, each once; of one function."""
+        if not isinstance(other, Query):
+            return NotImplemented
+        mine, theirs = self._selection, other._selection
+        if (self._source.store, self._source.name) != (other._source.store, other._source.name):
+            raise SweepableError(
+                f"{self!r} | {other!r}: only calls of one function can be joined; for several make a table of each"
+            )
+        scope = mine.scope if mine.scope == theirs.scope else "any"
+        statuses = tuple(dict.fromkeys((*mine.statuses, *theirs.statuses)))
+        return Query(self._source, Selection(either=(mine, theirs), scope=scope, statuses=statuses))
+
+    def _uncut(self) -> Selection:
         """What further narrowing starts from: all of this selection, or what its limit leaves of it."""
         found = self._selection
-        return found if found.limit is None else found._replace(limit=None, lookups=(), within=found)
+        return found._replace(limit=None, offset=0, where=(), within=found) if found.is_cut else found
 
     def _narrowed(self, **changes: Any) -> Query:
-        narrowed = Query(self._source, self._unlimited()._replace(**changes))
-        narrowed._plan()  # a wrong name is an error here, not where the query is read
-        return narrowed
+        return Query(self._source, self._uncut()._replace(**changes))
+
+    def _checked(self) -> Query:
+        self._plan()  # a wrong name is an error here, not where the query is read
+        return self
 
     def _but(self, **changes: Any) -> Query:
         return Query(self._source, self._selection._replace(**changes))
@@ -148,29 +172,27 @@ class Query(Tabular):
         """How many calls there are."""
         return self._plan().count()
 
-    def exists(self) -> bool:
-        """Whether there is any."""
-        return bool(self.limit(1)._plan().ids())
-
-    def first(self) -> Record | None:
-        """The first Record, None if there is none."""
-        return next(iter(self.limit(1)), None)
-
-    def last(self) -> Record | None:
-        """The last Record, None if there is none."""
-        return next(iter(self._records(self._plan().ids()[-1:])), None)
-
     def __getitem__(self, index: int | slice) -> Any:
-        ids = self._plan().ids()
         if isinstance(index, slice):
-            return self._records(ids[index])
+            return self._slice(index)
+        ids = self._plan().ids()
         try:
             number = ids[index]
         except IndexError:
             raise IndexError(f"{self!r} has {len(ids)} calls, there is no number {index}") from None
         return self._records([number])[0]
 
-    def get(self, /, **lookups: object) -> Record:
+    def _slice(self, wanted: slice) -> Query:
+        """A query of a part of the calls; one that counts from the end is of those that are there now."""
+        start, stop, step = wanted.start or 0, wanted.stop, wanted.step or 1
+        if start < 0 or (stop is not None and stop < 0) or step != 1:
+            calls = calls_of(self._source.store, self._plan().ids()[wanted])
+            return fixed_at(self, [call.key for call in calls])
+        limit = self._selection.limit
+        stop = limit if stop is None or (limit is not None and limit < stop) else stop
+        return self._but(offset=self._selection.offset + start, limit=stop if stop is None else max(stop - start, 0))
+
+    def get(self, /, *conditions: Q, **lookups: object) -> Record:
         """The one Record.
 
         Raises
@@ -178,21 +200,22 @@ class Query(Tabular):
         NoCallFound, SeveralCallsFound
             With the parameters in which the calls found differ.
         """
-        found = self.filter(**lookups)
+        found = self._looked_up(conditions, lookups)
         plan = found._plan()
-        ids = plan.ids()
+        calls = plan.calls(2)
+        if len(calls) == 1:
+            return found._record(calls[0])
         name, which = self._source.name, _written(found._selection)
-        if not ids:
+        if not calls:
             raise NoCallFound(f"no stored call of {name} {which}{_about_lists(lookups)}")
-        if len(ids) > 1:
-            names = ", ".join(differing(plan.root, ids[:1000])) or "none of their parameters"
-            raise SeveralCallsFound(f"{len(ids)} calls of {name} {which}; they differ in {names}")
-        return found._records(ids)[0]
+        ids = plan.ids()
+        names = ", ".join(differing(plan.root, ids[:1000])) or "none of their parameters"
+        raise SeveralCallsFound(f"{len(ids)} calls of {name} {which}; they differ in {names}")
 
-    def get_or_none(self, /, **lookups: object) -> Record | None:
+    def get_or_none(self, /, *conditions: Q, **lookups: object) -> Record | None:
         """The one Record, None if there is none; several are still an error."""
         try:
-            return self.get(**lookups)
+            return self.get(*conditions, **lookups)
         except NoCallFound:
             return None
 
@@ -214,7 +237,7 @@ def query_at(source: Source, version: str | None) -> Query:
     """All calls of a function under the code that `version` says; None for the current."""
     if version is None:
         return Query(source)
-    return Query(source)._narrowed(scope=_checked_version(source.name, version))
+    return Query(source)._narrowed(scope=_checked_version(source.name, version))._checked()
 
 
 def _checked_version(name: str, version: object) -> str:
@@ -249,11 +272,7 @@ def fixed_at(query: Query, keys: Sequence[str]) -> Query:
 
 
 def _written(selection: Selection) -> str:
-    shown = [
-        f"{'not ' if excluded else ''}{name}={_short(value)}"
-        for excluded, lookups in selection.lookups
-        for name, value in lookups.items()
-    ]
+    shown = [logic.written(found) for found in selection.where]
     if selection.scope not in ("current", "any"):
         shown.insert(0, f"version={selection.scope!r}")
     if shown:

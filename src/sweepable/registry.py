@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import itertools
 import weakref
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, cast
@@ -53,12 +54,25 @@ def callee_by_name(module: str, qualname: str, wrapped: dict[str, dict[str, Any]
 
 _KNOWN: dict[tuple[str, str], weakref.ref[Callee]] = {}
 _LIVING: weakref.WeakSet[Callee] = weakref.WeakSet()
+_changes = itertools.count(1)
+_generation = 0
+
+
+def generation() -> int:
+    """A number that is another one once a cached function has been defined, or is no more."""
+    return _generation
+
+
+def _changed(reference: object = None) -> None:
+    global _generation
+    _generation = next(_changes)
 
 
 def register(callee: Callee) -> None:
     """Make `callee` the one that its name and home stand for in this process."""
-    _KNOWN[callee.name, callee.facts.home] = weakref.ref(callee)
+    _KNOWN[callee.name, callee.facts.home] = weakref.ref(callee, _changed)
     _LIVING.add(callee)
+    _changed()
 
 
 def known(name: str) -> list[Callee]:

@@ -36,6 +36,8 @@ class Scope(NamedTuple):
     code: frozenset[str]
     #: Those of the ancestries that are of functions in this process; of others nobody knows whether they still exist.
     certain: tuple[int, ...] = ()
+    #: The functions of this process that it was made of, with the digests of their versions.
+    made_of: tuple[tuple[Callee, str], ...] = ()
 
     def sql(self, function: int, row: str = "c") -> str:
         """The condition on a row of ``_calls``."""
@@ -65,16 +67,20 @@ def scope_of(store: Store, function: StoredFunction, callee: Callee | None) -> S
     versions: dict[int, tuple[int, ...]] = {}
     code: set[str] = set()
     here: set[int] = set()
+    made_of = {found: found.version().digest for several in declared.values() for found in several}
     upstream = store.connection().execute(_UPSTREAM, (function.id,)).fetchall()
     latest: dict[int, set[int]] | None = None
     for number, nested in upstream:
         name = functions[number].name
         callees = list(declared.get(name, ()))
         if nested or not callees:  # a body calls what its globals hold now; a default is the object that it is
-            callees += [living for living in known(name) if is_stored_as(store, number, living)]
+            living = known(name)
+            made_of |= {found: found.version().digest for found in living}
+            callees += [found for found in living if is_stored_as(store, number, found)]
         if callee is not None and number == function.id:
             callees = [callee]
-        digests, ids = {callee.version().digest for callee in callees}, set[int]()
+        made_of |= {found: found.version().digest for found in callees}
+        digests, ids = {made_of[found] for found in callees}, set[int]()
         if not callees:
             latest = latest or _latest(store, [number for number, _ in upstream])
             ids = latest.get(number, set())
@@ -86,7 +92,8 @@ def scope_of(store: Store, function: StoredFunction, callee: Callee | None) -> S
     sets = store.ancestries().items()
     ancestries = (0, *(number for number, found in sets if counting.issuperset(found)))
     certain = (0, *(number for number, found in sets if here.issuperset(found)))
-    return Scope(versions, ancestries, frozenset(code), certain if callee is not None else ancestries)
+    certain = certain if callee is not None else ancestries
+    return Scope(versions, ancestries, frozenset(code), certain, tuple(made_of.items()))
 
 
 def is_stored_as(store: Store, function: int, callee: Callee) -> bool:

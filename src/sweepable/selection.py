@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
-from sweepable.callee import Callee
-from sweepable.comparisons import Condition, joined, negated
-from sweepable.errors import SweepableError, UnknownName
-from sweepable.failed import NO_ROW, with_rows
-from sweepable.lookups import condition, ordering
-from sweepable.model import Status
-from sweepable.names import did_you_mean
+from sweepable.comparisons import FALSE, TRUE, Condition, Given, Slot, given, joined, negated
+from sweepable.errors import SweepableError
+from sweepable.joining import alias, by_join, by_membership
+from sweepable.lineage import CALL_COLUMNS, calls_in
+from sweepable.logic import Q
+from sweepable.lookups import Placed, condition, ordering, placed
+from sweepable.model import Status, StoredCall
+from sweepable.pipelines import Source, pipeline_of
 from sweepable.record import ASKED, note_read
-from sweepable.redeclaring import name_outputs
-from sweepable.scope import Scope, scope_at, scope_of, tell_left_out
-from sweepable.store.store import Store, StoredFunction
-from sweepable.tree import FunctionNode, Schema
+from sweepable.scope import tell_left_out
+from sweepable.tree import FunctionNode
+
+__all__ = ["Plan", "Selection", "Source"]
 
 #: SQLite takes 32,766 values in one statement.
 _MOST_VALUES = 32_000
@@ -25,48 +26,39 @@ _BELOW = (
     "c.id IN (WITH RECURSIVE below(id) AS (SELECT downstream FROM _lineage WHERE upstream = ? "
     "UNION SELECT l.downstream FROM below JOIN _lineage AS l ON l.upstream = below.id) SELECT id FROM below)"
 )
-
-
 #: The layouts of results that are not what is declared; of a call without a result it is 0.
 _MISMATCHED = "SELECT id FROM _layouts WHERE json_extract(text, '$[2]') LIKE '!%'"
 _WITHOUT = f"(c.layout = 0 OR c.layout IN ({_MISMATCHED}))"
-
-
-class Source(NamedTuple):
-    """Whose calls a query is about."""
-
-    store: Store
-    name: str
-    #: None in a process that has only the store and not the code.
-    callee: Callee | None = None
-    #: One of several stored functions of this name; None to find it.
-    function_id: int | None = None
-
-    def function(self) -> StoredFunction | None:
-        """The stored function; None if it has never run."""
-        if self.function_id is not None:
-            return next((found for found in self.store.functions() if found.id == self.function_id), None)
-        if self.callee is None:
-            return self.store.find_function(self.name)
-        return self.store.find_function(self.name, self.callee.version().digest, self.callee.facts.home)
+#: Stands in a statement for the columns that are asked for.
+_COLUMNS = "/*columns*/"
 
 
 class Selection(NamedTuple):
     """Which of the calls, in which order."""
 
-    lookups: tuple[tuple[bool, Mapping[str, object]], ...] = ()  # (excluded, look-ups)
+    #: All of them apply.
+    where: tuple[Q, ...] = ()
     keys: tuple[str, ...] | None = None
     #: Which code counts: ``current``, ``any``, or what a version is called.
     scope: str = "current"
     statuses: tuple[Status, ...] = ("done",)
     order: tuple[str, ...] = ()
     limit: int | None = None
+    #: Those before this one in the order are left out.
+    offset: int = 0
     #: Only calls that came from the call with this id, at any distance.
     upstream: int | None = None
     #: Only calls of this selection, which has a limit: what narrows it further comes after that.
     within: Selection | None = None
+    #: Only calls of any of these.
+    either: tuple[Selection, ...] = ()
     #: Only calls whose result is what is declared; False: only those that have no result, or another one.
     conforming: bool | None = None
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether it is only a part of what its look-ups find."""
+        return self.limit is not None or self.offset > 0
 
 
 class Plan:
@@ -87,103 +79,236 @@ class Plan:
 
     def __init__(self, source: Source, selection: Selection) -> None:
         self.store = source.store
-        self.function = source.function()
-        self._scope = self._scope_of(source, selection)
-        self.root = self._root(source, selection)
+        self._source = source
         self._selection = selection
-        self._statement = self._written(selection, "{}")
+        self._pipeline = pipeline_of(source, selection.scope, selection.statuses, selection.keys)
+        self.function = self._pipeline.function
+        self._statement = self._stated()
 
-    def _scope_of(self, source: Source, selection: Selection) -> Scope | None:
-        """The code that counts; for calls given by their keys it says which names there are."""
-        if self.function is None:
-            if selection.scope not in ("current", "any"):
-                raise UnknownName(f"{source.name} has no version {selection.scope!r}: no call of it is stored")
-            return None
-        if selection.scope not in ("current", "any"):
-            return scope_at(source.store, self.function, selection.scope)
-        by_key = selection.keys is not None and source.callee is not None
-        if selection.scope == "any" and not by_key:
-            return None
-        if source.callee is not None:
-            name_outputs(source.callee)
-        return scope_of(source.store, self.function, source.callee)
-
-    def _root(self, source: Source, selection: Selection) -> FunctionNode:
-        is_current = self._scope is not None and self._scope.ancestries is not None
-        callee = source.callee if self.function is None or is_current else None
-        if callee is None and self.function is None:
-            names = [found.name for found in self.store.functions()]
-            hint = did_you_mean(source.name, names)
-            raise UnknownName(f"the store {self.store.path} has no calls of {source.name!r}{hint}")
-        root = FunctionNode(Schema(self.store, self._scope), self.function, callee)
-        if self.function is not None and any(status in NO_ROW for status in selection.statuses):
-            with_rows(root, self.function.id, selection.keys)
-        return root
+    @property
+    def root(self) -> FunctionNode:
+        """The function, with all that is upstream of it."""
+        return self._pipeline.root
 
     # -- as SQL
 
-    def _written(self, selection: Selection, columns: str) -> Condition:
-        """The statement that finds the calls; ``columns`` of each."""
+    def _stated(self) -> Statement:
+        """The statement, which is written once for all values of the same kinds."""
+        shape, cells = _shaped(self._selection)
+        if shape is None:
+            return Statement(self._written(self._selection))
+        statements = self._pipeline.statements
+        known: Statement | None = statements.get(shape)
+        if known is None and shape not in statements:
+            found = self._written(self._selection, by_place=True)
+            places = {value.place for value in found.values if type(value) is Slot}
+            # Else what is looked up depends on more than the kind of a value.
+            known = statements[shape] = Statement(found) if places == set(range(len(cells))) else None
+        return known.with_values(cells) if known is not None else Statement(self._written(self._selection))
+
+    def _written(self, selection: Selection, *, by_place: bool = False) -> Condition:
+        """The statement that finds the calls."""
         order = [ordering(self.root, name) for name in selection.order]
-        where = joined(" AND ", self._conditions(selection))
-        tables = "_calls AS c" + (f" LEFT JOIN {self.root.table} AS t ON t.id = c.id" if self.root.table else "")
+        found, others = self._looked_up(selection, by_place=by_place)
+        joins, on_tables = _placed(self.root, found)
+        # Where tables say which calls are read, what counts is looked at for each of those, and last.
+        driven = bool(on_tables) and selection.keys is None
+        where = joined(" AND ", [*on_tables, *self._counting(selection, "+c" if driven else "c"), *others])
+        tables, by = "_calls AS c", "c.id"
+        if driven:
+            tables, by = f"{self.root.table} AS t{joins} CROSS JOIN _calls AS c ON c.id = t.id", "t.id"
+        elif self.root.table:
+            tables = f"_calls AS c JOIN {self.root.table} AS t ON t.id = c.id{joins}"
         first: tuple[object, ...] = ()
         if selection.keys is not None:
             tables = f"json_each(?) AS k CROSS JOIN {tables}"
             first = (json.dumps(list(dict.fromkeys(selection.keys))),)
-            where = Condition(f"c.key = k.value AND {where.sql}", where.values)
-        by = joined(", ", [*order, Condition("c.id" if selection.keys is None else "k.key")])
-        limit = "" if selection.limit is None else f" LIMIT {selection.limit}"
-        sql = f"SELECT {columns} FROM {tables} WHERE {where.sql} ORDER BY {by.sql}{limit}"
-        return Condition(sql, (*first, *where.values, *by.values))
+            where, by = joined(" AND ", [Condition("c.key = k.value"), where]), "k.key"
+        ordered = joined(", ", [*order, Condition(by)])
+        sql = f"SELECT {_COLUMNS} FROM {tables} WHERE {where.sql} ORDER BY {ordered.sql}{_cut(selection)}"
+        return Condition(sql, (*first, *where.values, *ordered.values), where.uses)
 
-    def _conditions(self, selection: Selection) -> list[Condition]:
+    def _counting(self, selection: Selection, row: str) -> list[Condition]:
+        """How the calls ended, and under which code."""
         marks = ", ".join("?" * len(selection.statuses))
-        found = [Condition(f"c.status IN ({marks})", selection.statuses)]
+        found = [Condition(f"{row}.status IN ({marks})", selection.statuses)]
         if self.function is not None:
-            found.append(Condition("c.function = ?", (self.function.id,)))
-        is_named = self._scope is not None and self._scope.ancestries is None
-        if self._scope is not None and self.function is not None and (selection.keys is None or is_named):
-            found.append(Condition(self._scope.sql(self.function.id)))
-        if selection.conforming is not None:
-            found.append(Condition(f"c.layout NOT IN ({_MISMATCHED})" if selection.conforming else _WITHOUT))
-        if selection.upstream is not None:
-            found.append(Condition(_BELOW, (selection.upstream,)))
-        found += [self._looked_up(excluded, lookups) for excluded, lookups in selection.lookups]
-        if selection.within is not None:
-            inner = self._written(selection.within, "c.id")
-            found.append(Condition(f"c.id IN ({inner.sql})", inner.values))
+            found.append(Condition(f"{row}.function = {self.function.id}"))
+        scope = self._pipeline.scope
+        is_named = scope is not None and scope.ancestries is None
+        if scope is not None and self.function is not None and (selection.keys is None or is_named):
+            found.append(Condition(scope.sql(self.function.id, row)))
         return found
 
-    def _looked_up(self, excluded: bool, lookups: Mapping[str, object]) -> Condition:
-        found = joined(" AND ", [condition(self.root, written, value) for written, value in lookups.items()])
-        return negated(found) if excluded else found
+    def _looked_up(self, selection: Selection, *, by_place: bool) -> tuple[list[Placed], list[Condition]]:
+        """The conditions on tables that every call has a row of, and all others."""
+        on_tables: list[Placed] = []
+        others = []
+        if selection.conforming is not None:
+            others.append(Condition(f"c.layout NOT IN ({_MISMATCHED})" if selection.conforming else _WITHOUT))
+        if selection.upstream is not None:
+            others.append(Condition(_BELOW, (selection.upstream,)))
+        if selection.either:
+            others.append(joined(" OR ", [self._among(each) for each in selection.either]))
+        places = iter(_leaves(selection)) if by_place else None
+        for q in selection.where:
+            others += self._of(q, places, on_tables)
+        if selection.within is not None:
+            others.append(_in(self._written(selection.within)))
+        return on_tables, others
+
+    def _among(self, selection: Selection) -> Condition:
+        """The calls of another selection of the same function, which may see other code."""
+        plan = Plan(self._source, selection)
+        inner = plan._statement
+        return Condition(f"c.id IN ({inner.sql()})", inner.values) if plan.function is not None else FALSE
+
+    def _of(self, q: Q, places: Iterator[Given] | None, on_tables: list[Placed] | None) -> list[Condition]:
+        """Look-ups joined as they are written; what every call must fulfil is put to the tables where it can be."""
+        if q.negated or (q.word == "or" and len(q.parts) > 1):
+            on_tables = None
+        found = []
+        for part in q.parts:
+            if isinstance(part, Q):
+                found += self._of(part, places, on_tables)
+                continue
+            value = part[1] if places is None else next(places)
+            simple = None if on_tables is None else placed(self.root, part[0], value, alias=alias)
+            if simple is not None and on_tables is not None:
+                on_tables.append(simple)
+            else:
+                found.append(condition(self.root, part[0], value))
+        if on_tables is not None:
+            return found
+        whole = joined(f" {q.word.upper()} ", found) if found else TRUE
+        return [negated(whole) if q.negated else whole]
 
     # -- reading
 
     def ids(self) -> list[int]:
         """The ids of the calls, in the selection's order."""
-        return [row[0] for row in self._read("{}".format, "c.id")]
+        return [row[0] for row in self._read("{}", "c.id")]
+
+    def calls(self, most: int) -> list[StoredCall]:
+        """The first `most` calls, by one statement."""
+        return calls_in(self.store, self._read(f"SELECT * FROM ({{}}) LIMIT {most}", CALL_COLUMNS))
+
+    def rows(self, values: Sequence[Condition]) -> list[tuple[Any, ...]]:
+        """The id of each call, and these values of it."""
+        columns = ", ".join(["c.id", *(value.sql for value in values)])
+        return self._read("{}", columns, joined(", ", values).values)
 
     def count(self) -> int:
         """How many calls there are."""
-        return int(next(iter(self._read("SELECT count(*) FROM ({})".format, "1")), (0,))[0])
+        return int(next(iter(self._read("SELECT count(*) FROM ({})", "1")), (0,))[0])
 
-    def _read(self, around: Callable[[str], str], columns: str) -> list[tuple[Any, ...]]:
+    def _read(self, around: str, columns: str, first: tuple[object, ...] = ()) -> list[tuple[Any, ...]]:
+        self._note()
+        pipeline, statement = self._pipeline, self._statement
+        if pipeline.function is None:
+            return []
+        if not pipeline.told and pipeline.scope is not None and self._selection.keys is None:
+            tell_left_out(self.store, pipeline.function, pipeline.scope)
+            pipeline.told = True
+        if len(statement.values) > _MOST_VALUES:
+            raise SweepableError(
+                f"a query takes {_MOST_VALUES} values at most, got {len(statement.values)}. A list or 1-D array means "
+                "any of its values; for the array itself write <name>__exact=array"
+            )
+        if statement.uses:
+            self.store.indexes.ensure(statement.uses)
+        values = (*first, *statement.values) if first else statement.values
+        return self.store.connection().execute(statement.sql(around, columns), values).fetchall()
+
+    def _note(self) -> None:
         # What a body looks up in the calls it was given may be anything about them.
-        note_read("info" if self._selection.lookups or self._selection.order else "names")
+        note_read("info" if self._selection.where or self._selection.order else "names")
         asked = ASKED.get()
         if asked is not None and self._selection.keys is None:
             asked.append(self.root.title)
-        if self.function is None:
-            return []
-        if self._scope is not None and self._scope.ancestries is not None and self._selection.keys is None:
-            tell_left_out(self.store, self.function, self._scope)
-        found = self._statement
-        if len(found.values) > _MOST_VALUES:
-            raise SweepableError(
-                f"a query takes {_MOST_VALUES} values at most, got {len(found.values)}. A list or 1-D array means any "
-                "of its values; for the array itself write <name>__exact=array"
-            )
-        sql = around(found.sql.replace("{}", columns, 1))
-        return self.store.connection().execute(sql, found.values).fetchall()
+
+
+class Statement:
+    """A statement that finds calls, to be asked for one thing or another of each.
+
+    Parameters
+    ----------
+    found : Condition
+        The SQL, the values, and the columns in which an index helps.
+    """
+
+    __slots__ = ("_asked", "_sql", "_values", "uses", "values")
+
+    def __init__(self, found: Condition) -> None:
+        self._sql, self.values, self.uses = found.sql, found.values, found.uses
+        self._values = found.values
+        #: As it was asked for.
+        self._asked: dict[tuple[str, str], str] = {}
+
+    def with_values(self, cells: Sequence[tuple[object, ...]]) -> Statement:
+        """The same with the cells of these values in their places."""
+        found = Statement.__new__(Statement)
+        found._sql, found._values, found.uses, found._asked = self._sql, self._values, self.uses, self._asked
+        found.values = tuple(
+            [cells[value.place][value.cell] if type(value) is Slot else value for value in self._values]
+        )
+        return found
+
+    def sql(self, around: str = "{}", columns: str = "c.id") -> str:
+        """The SQL for these columns of each call."""
+        text = self._asked.get((around, columns))
+        if text is None:
+            text = self._asked[around, columns] = around.replace("{}", self._sql.replace(_COLUMNS, columns, 1), 1)
+        return text
+
+
+def _placed(root: FunctionNode, found: list[Placed]) -> tuple[str, list[Condition]]:
+    """The tables that are joined for conditions on them, and these as one."""
+    if not found:
+        return "", []
+    if any(one.is_equality and one.node is root for one in found):
+        tables, where = by_join(found)
+        return tables, [where]
+    return "", [by_membership(root, found)]
+
+
+def _cut(selection: Selection) -> str:
+    """At most so many, after so many; without a number of calls, SQLite takes a negative one."""
+    if not selection.is_cut:
+        return ""
+    return f" LIMIT {-1 if selection.limit is None else selection.limit} OFFSET {selection.offset}"
+
+
+def _in(inner: Condition) -> Condition:
+    return Condition(f"c.id IN ({inner.sql.replace(_COLUMNS, 'c.id', 1)})", inner.values)
+
+
+def _leaves(selection: Selection) -> list[Given]:
+    leaves = [leaf for q in selection.where for leaf in q.leaves()]
+    return [given(value, place) or Given(value, place, (), ()) for place, (_, value) in enumerate(leaves)]
+
+
+def _shaped(selection: Selection) -> tuple[Any, list[tuple[object, ...]]]:
+    """What the statement depends on beside the values, and the cells of these; None where it depends on them, too."""
+    if selection.keys is not None or selection.within or selection.either or selection.upstream is not None:
+        return None, []
+    cells: list[tuple[object, ...]] = []
+    structure = [_structure(q, cells) for q in selection.where]
+    if None in structure:
+        return None, []
+    return (tuple(structure), selection[3:7], selection.conforming), cells
+
+
+def _structure(q: Q, cells: list[tuple[object, ...]]) -> Any:
+    parts: list[Any] = []
+    for part in q.parts:
+        if isinstance(part, Q):
+            found = _structure(part, cells)
+        else:
+            value = given(part[1], len(cells))
+            found = value and (part[0], value.kind)
+            cells.append(value.cells if value else ())
+        if found is None:
+            return None
+        parts.append(found)
+    return q.word, q.negated, tuple(parts)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from functools import cached_property
+from typing import Any, NamedTuple
 
 from sweepable.callee import Callee
 from sweepable.lineage import ROLES
@@ -13,7 +14,9 @@ from sweepable.store.store import Route, Store, StoredFunction
 
 #: (``parameter``, ``output`` or ``upstream``; name) -> column of the function's table.
 Columns = dict[tuple[str, str], str]
-_LAYOUTS = "SELECT DISTINCT layout FROM _calls WHERE function = ? AND status IN ('done', 'tainted')"
+_NEXT_LAYOUT = (
+    "SELECT min(layout) FROM _calls WHERE function = ? AND version = ? AND layout > ? AND status IN ('done', 'tainted')"
+)
 _ONE_CALL = "SELECT id FROM _calls WHERE function = ? AND version = ? LIMIT 1"
 _ONE_LINE = (
     "SELECT 1 FROM _calls AS c JOIN _lineage AS l ON l.downstream = c.id JOIN _calls AS u ON u.id = l.upstream "
@@ -80,7 +83,7 @@ class Schema:
         routes = [route for route in routes if self._is_made(function, counting, route)]
         return Shape(Own(_once(parameters), self._outputs(function, counting)), _ordered(routes), True)
 
-    def _rows(self, query: str, *values: object) -> list[tuple[int]]:
+    def _rows(self, query: str, *values: object) -> list[tuple[Any]]:
         return self.store.connection().execute(query, values).fetchall()
 
     def _parameters(self, number: int) -> list[str]:
@@ -88,9 +91,16 @@ class Schema:
         return [argument.name for argument in self.store.arguments(call)] if call is not None else []
 
     def _outputs(self, function: int, versions: list[int]) -> tuple[str, ...]:
-        query = f"{_LAYOUTS} AND version IN ({', '.join(map(str, versions))})"
-        layouts = self._rows(query, function)
-        return _once([name for (layout,) in layouts if layout for name in self.store.layout(layout).names])
+        layouts = sorted({layout for version in versions for layout in self._layouts(function, version)})
+        return _once([name for layout in layouts for name in self.store.layout(layout).names])
+
+    def _layouts(self, function: int, version: int) -> Iterator[int]:
+        """The layouts of a version's calls, from one to the next: there may be a million calls, and one layout."""
+        found: int | None = 0
+        while found is not None:
+            ((found,),) = self._rows(_NEXT_LAYOUT, function, version, found)
+            if found is not None:
+                yield found
 
     def _is_made(self, function: int, versions: list[int], route: Route) -> bool:
         query = _ONE_LINE.format(", ".join(map(str, versions)))
@@ -157,6 +167,10 @@ class FunctionNode:
 
     def steps(self) -> list[Step]:
         """The functions upstream of it, in any stored call that counts or by declaration."""
+        return self._steps
+
+    @cached_property
+    def _steps(self) -> list[Step]:
         declared = {(role, name): callee for role, name, callee in self._declared()}
         found = [self._stored_step(route, declared.get((route.role, route.name))) for route in self._shape.routes]
         stored = {(step.role, step.name, function_of(step.node)._which()) for step in found}
@@ -190,6 +204,11 @@ class FunctionNode:
         """The quoted column of a name; kind is ``parameter``, ``output`` or ``upstream``."""
         column = self.columns.get((kind, name))
         return quoted(column) if column is not None else None
+
+    def calls_column(self, parameter: str) -> str | None:
+        """The quoted column with the one upstream call of a parameter; None where that may not be all there is."""
+        is_all = ("parameter", parameter) not in self.columns
+        return self.column("upstream", parameter) if is_all else None
 
     def takes_calls(self, parameter: str) -> bool:
         """Whether a parameter was ever given an upstream call, or stands for one by default."""

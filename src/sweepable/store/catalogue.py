@@ -109,6 +109,18 @@ class Catalogue:
         """This thread's connection to the index, for reading; only the store writes."""
         return self._connections.get()
 
+    @property
+    def kept(self) -> dict[Any, Any]:
+        """What readers in this thread keep of the tables; it holds while `stamp` is what it was."""
+        return self._connections.handle().kept
+
+    def stamp(self) -> tuple[int, int]:
+        """Another one for this thread once anything has been written, by this or any other process."""
+        handle = self._connections.handle()
+        with handle.gate:
+            (others,) = handle.connection.execute("PRAGMA data_version").fetchone()
+            return others, handle.connection.total_changes
+
     @contextlib.contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
         """This thread's connection for what is read within a block; nobody forks meanwhile."""

@@ -36,6 +36,8 @@ class Handle:
     def __init__(self, connection: sqlite3.Connection, write_lock: int | None, blob_lock: int | None) -> None:
         self.connection = connection
         self.interned = Interned()
+        #: What readers of this connection have made of the tables, for as long as nothing is written.
+        self.kept: dict[Any, Any] = {}
         #: Held while SQLite is at work on the connection: nobody forks in between.
         self.gate = threading.RLock()
         #: Whether others were given the connection, who use it outside the gate.
@@ -249,6 +251,7 @@ class Connections:
             for pragma in _PRAGMAS:
                 connection.execute(pragma)
             connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+            connection.create_function("sweepable_search", 3, _search, deterministic=True)
         except BaseException:
             connection.close()
             raise
@@ -324,6 +327,13 @@ class Connections:
         self._local = threading.local()
         self._handles = weakref.WeakSet()
         self._known = self._read_only = None
+
+
+def _search(pattern: str, flags: int, text: str) -> bool:
+    """What the look-up ``regex`` asks of each text; compiled patterns are kept by `re`."""
+    import re
+
+    return re.search(pattern, text, flags) is not None
 
 
 WAY_OUT = "Use another folder: SWEEPABLE_STORE=/path, or sweepable.use(path)."

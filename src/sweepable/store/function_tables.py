@@ -47,7 +47,9 @@ def _can_name(name: str) -> bool:
 
 def _add_column(c: sqlite3.Connection, function: int, table: str, key: Column, shown: str, taken: Iterable[str]) -> str:
     column = schema.column_name(shown, ["id", *taken])
-    c.execute(f'ALTER TABLE "{table}" ADD COLUMN "{column}" ANY')
+    # Of the type that ids have, so that an index answers what joins them.
+    kind = "INTEGER" if key[0] == "upstream" else "ANY"
+    c.execute(f'ALTER TABLE "{table}" ADD COLUMN "{column}" {kind}')
     c.execute("INSERT INTO _columns VALUES (?, ?, ?, ?)", (function, *key, column))
     if key[0] == "output":
         _mark_earlier(c, function, table, key[1], column)

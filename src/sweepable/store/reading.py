@@ -16,6 +16,7 @@ from sweepable.store.catalogue import Catalogue
 from sweepable.store.codecs import EXTENSIONS, External, OutputFacts
 from sweepable.store.connections import Connections
 from sweepable.store.files import Stamp
+from sweepable.store.indexes import Indexes
 from sweepable.store.layouts import Layouts
 from sweepable.store.places import Places
 from sweepable.store.readings import Readings
@@ -64,6 +65,8 @@ class Reading(Catalogue):
         self.places = Places(self._connections)
         #: Of the sources of functions.
         self.readings = Readings(self._connections)
+        #: Of function tables, by what queries ask for.
+        self.indexes = Indexes(self._connections)
         self._read = results.loader(self._load)
         self.soundness = Soundness(self, self._connections)
         #: Pairs of version and ancestry whose hits need no further look.
@@ -72,11 +75,15 @@ class Reading(Catalogue):
 
     def _forget(self) -> None:
         self._layouts.forget()
+        self.indexes.known.clear()
         self.places.forget()
         self._recorded.clear()
         self._stamps: dict[tuple[str, str], Stamp] = {}
         self._ours: bool | None = None
         self.soundness.forget()
+
+    def __repr__(self) -> str:
+        return f"Store({str(self.path)!r})"
 
     @property
     def read_only(self) -> bool:

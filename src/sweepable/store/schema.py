@@ -40,7 +40,7 @@ CREATE TABLE _calls (
 CREATE INDEX _calls_by_content_key ON _calls (content_key) WHERE content_key IS NOT NULL;
 CREATE INDEX _calls_by_origin ON _calls (taken_from) WHERE taken_from IS NOT NULL;
 CREATE INDEX _calls_by_migration ON _calls (migration) WHERE migration IS NOT NULL;
-CREATE INDEX _calls_by_version ON _calls (function, version, status);
+CREATE INDEX _calls_by_version ON _calls (function, version, layout, status, ancestry);
 CREATE TABLE _migrations (
     id INTEGER PRIMARY KEY, function INTEGER NOT NULL, from_version INTEGER NOT NULL, to_version INTEGER NOT NULL,
     reason TEXT NOT NULL, changes TEXT NOT NULL, created REAL NOT NULL, revoked REAL

@@ -60,9 +60,6 @@ class Store(Reading):
         self._keys = KeyLocks(self._open_key_locks)
         _living.add(self)
 
-    def __repr__(self) -> str:
-        return f"Store({str(self.path)!r})"
-
     # -- writing
 
     def put(self, new: NewCall) -> StoredCall:

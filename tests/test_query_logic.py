@@ -1,0 +1,392 @@
+"""Queries beyond one ``filter``: Q, near, regex, values, slices, unions, indexes, and what is kept between two."""
+
+from __future__ import annotations
+
+import pickle
+import re
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import sweepable
+from sweepable import AmbiguousName, NoCallFound, Q, Query, SweepableError, UnknownName, near
+from sweepable.store import indexes
+
+
+@sweepable.cache(peak=float)
+def reference(amplitude: float = 1.0, shape: str = "sine") -> float:
+    return amplitude
+
+
+@sweepable.cache(last=float)
+def simulate(ref: Any = reference, gain: float = 2.0, damping: float = 0.1) -> float:
+    return float(ref.peak * gain - damping)
+
+
+@sweepable.cache(rms=float, label=str)
+def evaluate(sim: Any = simulate, weight: float = 1.0) -> tuple[float, str]:
+    return float(sim.last * weight), f"run {sim.last * weight:.1f}"
+
+
+def fill() -> None:
+    evaluate.sweep(amplitude=[1.0, 2.0], gain=[1.0, 2.0, 3.0], weight=[1.0, 10.0], progress=False)
+
+
+# -- Q
+
+
+def test_q_joins_look_ups_as_sets_are_joined() -> None:
+    """``|`` is either, ``&`` both, ``~`` the others; through upstreams and on outputs, nested at will."""
+    fill()
+    everything = set(evaluate.select())
+    a, b, c = Q(gain=1.0), Q(reference__amplitude=2.0, weight=10.0), Q(rms__lt=5.0)
+    sets = {q: set(evaluate.filter(q)) for q in (a, b, c)}
+    assert sets[a] and sets[b] and sets[c] and len(everything) == 12
+    assert set(evaluate.filter(a | b)) == sets[a] | sets[b]
+    assert set(evaluate.filter(a & b)) == sets[a] & sets[b] == set(evaluate.filter(a, b))
+    assert set(evaluate.filter(~a)) == everything - sets[a] == set(evaluate.select().exclude(a))
+    assert set(evaluate.filter(~(a | b) & c)) == (everything - sets[a] - sets[b]) & sets[c]
+    assert set(evaluate.filter(~(a & ~b) | c)) == (everything - (sets[a] - sets[b])) | sets[c]
+    assert set(evaluate.filter(a | b, weight=1.0)) == {rec for rec in sets[a] | sets[b] if rec.weight == 1.0}
+    assert set(evaluate.select().exclude(a | b, weight=1.0)) == everything - set(evaluate.filter(a | b, weight=1.0))
+    assert set(evaluate.filter(~~a)) == sets[a]
+
+
+def test_a_q_that_says_nothing_narrows_nothing() -> None:
+    """An empty Q is where one begins to join them."""
+    fill()
+    wanted = Q()
+    for gain in (1.0, 3.0):
+        wanted |= Q(gain=gain)
+    assert evaluate.filter(wanted).count() == 8 and evaluate.filter(Q()).count() == 12
+    assert evaluate.filter(Q() & Q(gain=1.0)).count() == 4
+
+
+def test_a_q_pickles_and_reads_as_it_is_written() -> None:
+    """It is shown in a query and in its errors."""
+    fill()
+    q = (Q(gain=1.0) | Q(weight__gt=5.0)) & ~Q(amplitude=2.0)
+    assert repr(q) == "((Q(gain=1.0) | Q(weight__gt=5.0)) & ~(Q(amplitude=2.0)))"
+    copy = pickle.loads(pickle.dumps(q))
+    assert set(evaluate.filter(copy)) == set(evaluate.filter(q))
+    assert "with ((gain=1.0 or weight__gt=5.0) and not amplitude=2.0)" in repr(evaluate.filter(q))
+    with pytest.raises(NoCallFound, match=r"with \(gain=7.0 or gain=8.0\)"):
+        evaluate.get(Q(gain=7.0) | Q(gain=8.0))
+
+
+def test_what_is_wrong_in_a_q_is_an_error_where_it_is_given() -> None:
+    """Names as in ``filter``, and nothing but Qs and names."""
+    fill()
+    with pytest.raises(UnknownName, match="did you mean 'sim__gain'"):
+        evaluate.filter(Q(weight=1.0) | ~Q(gian=1.0))
+    with pytest.raises(TypeError, match="Q takes look-ups by name"):
+        Q({"gain": 1.0})  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="Q takes look-ups by name"):
+        evaluate.filter({"gain": 1.0})  # type: ignore[arg-type]
+    with pytest.raises(TypeError):
+        Q(gain=1.0) | True  # type: ignore[operator]
+
+
+def test_status_in_a_q_looks_at_failed_calls_too() -> None:
+    """As in ``filter``: what is asked for is found."""
+
+    @sweepable.cache
+    def inverse(x: float) -> float:
+        return 1.0 / x
+
+    inverse.sweep(x=[0.0, 1.0, 2.0], progress=False)
+    assert inverse.filter(Q(info__status="failed") | Q(x=2.0)).count() == 2
+
+
+# -- near and regex
+
+
+def test_near_finds_floats_within_a_tolerance() -> None:
+    """Relative by default, absolute where asked for; one or any of a list; numbers only."""
+
+    @sweepable.cache
+    def echo(x: Any) -> Any:
+        return x
+
+    for value in (0.1 + 0.2, 0.3, 0.31, 3, 0.0, 1e-12, 2e-12, -0.3, True, "0.3", None, float("nan")):
+        echo(value)
+
+    def found(**lookups: Any) -> list[Any]:
+        return [rec.x for rec in echo.filter(**lookups).order_by("x")]
+
+    assert found(x__near=0.3) == [0.3, 0.1 + 0.2] == found(x=near(0.3))
+    assert found(x__near=[0.31, 3.0]) == [0.31, 3] == found(x__near=np.array([0.31, 3.0]))
+    assert found(x=near(0.3, atol=0.02)) == [0.3, 0.1 + 0.2, 0.31] and found(x=near(-0.3, rtol=0.1)) == [-0.3]
+    assert (
+        found(x__near=1e-12) == [1e-12]
+        and found(x__near=0) == [0.0]
+        and found(x=near(0, atol=1e-9)) == [0.0, 1e-12, 2e-12]
+    )
+    assert len(found(x__ne=near(0.3))) == 10 and found(x__near=[]) == []
+    for wrong in ("0.3", True, None, [0.3, "x"]):
+        with pytest.raises(SweepableError, match="near takes numbers"):
+            echo.filter(x__near=wrong)
+    with pytest.raises(SweepableError, match="rtol is a number from 0 on"):
+        near(0.3, rtol=-1.0)
+
+
+def test_regex_searches_texts() -> None:
+    """As ``re.search`` does, patterns with flags included; a bad pattern is an error at once."""
+    fill()
+    assert {rec.label for rec in evaluate.filter(label__regex=r"^run \d\.9$")} == {
+        "run 0.9",
+        "run 1.9",
+        "run 2.9",
+        "run 3.9",
+        "run 5.9",
+    }
+    assert (
+        evaluate.filter(label__regex=re.compile("RUN 0", re.I)).count()
+        == evaluate.filter(label__regex="run 0").count()
+        > 0
+    )
+    assert evaluate.filter(reference__shape__regex="s.ne").count() == 12
+    assert evaluate.filter(weight__regex="1").count() == 0
+    with pytest.raises(SweepableError, match=r"'\(' is no regular expression"):
+        evaluate.filter(label__regex="(")
+    with pytest.raises(SweepableError, match="regex needs a pattern, got int"):
+        evaluate.filter(label__regex=3)
+
+
+# -- choosing
+
+
+def test_the_best_are_found_by_value() -> None:
+    """``nsmallest`` and ``nlargest``, also by what is upstream; calls without a value are none of them."""
+    fill()
+
+    @sweepable.cache(y=None)
+    def echo(x: int, value: Any) -> Any:
+        return value
+
+    for number, value in enumerate([2.0, None, 1, float("nan"), 3]):
+        echo(number, value)
+    assert [rec.y for rec in echo.select().nsmallest(2, "y")] == [1, 2.0]
+    assert [rec.y for rec in echo.select().nlargest(9, "y")] == [3, 2.0, 1]
+    assert evaluate.select().nlargest(1, "rms").get().rms == max(rec.rms for rec in evaluate.select())
+    assert [rec.gain for rec in evaluate.filter(weight=1.0).nlargest(2, "gain", "reference__amplitude")] == [3.0, 3.0]
+    with pytest.raises(TypeError, match="by which value"):
+        evaluate.select().nsmallest(3)
+
+
+def test_values_are_those_of_the_calls_in_order() -> None:
+    """One name gives values, several give tuples; own and upstream, and of the call's ``info``; types as they were."""
+    fill()
+    runs = evaluate.filter(weight=1.0, amplitude=1.0).order_by("-gain")
+    assert runs.values("gain") == [3.0, 2.0, 1.0] == [rec.gain for rec in runs]
+    assert runs.values("rms", "sim__ref__amplitude") == [(rec.rms, rec.amplitude) for rec in runs]
+    assert runs.limit(2).values("info__key") == [rec.info.key for rec in runs][:2]
+    assert evaluate.select().distinct("gain") == [1.0, 2.0, 3.0]
+    assert evaluate.select().distinct("reference__amplitude", "weight") == [
+        (1.0, 1.0),
+        (1.0, 10.0),
+        (2.0, 1.0),
+        (2.0, 10.0),
+    ]
+    with pytest.raises(UnknownName, match="did you mean 'sim__gain'"):
+        runs.values("gian")
+    with pytest.raises(TypeError, match="which values"):
+        runs.values()
+
+
+def test_values_that_no_table_holds_are_those_of_the_calls() -> None:
+    """An array as a parameter comes as the array; of equal ones, ``distinct`` gives one."""
+
+    @sweepable.cache(total=float)
+    def add(data: Any, flag: Any = True) -> float:
+        return float(np.sum(data))
+
+    for data, flag in (([1.0, 2.0], True), ([1.0, 2.0], 1), ([5.0, 5.0], 1.0)):
+        add(np.array(data), flag)
+    first, second, third = add.select().values("data")
+    assert first.tolist() == second.tolist() == [1.0, 2.0] and third.tolist() == [5.0, 5.0]
+    assert [data.tolist() for data in add.select().order_by("total").distinct("data")] in (
+        [[1.0, 2.0], [5.0, 5.0]],
+        [[5.0, 5.0], [1.0, 2.0]],
+    )
+    assert sorted(map(repr, add.select().distinct("flag"))) == ["1", "True"]
+
+
+# -- parts and unions
+
+
+def test_a_slice_is_a_query() -> None:
+    """Lazy and chainable, whichever way it is cut; a negative index counts from the end."""
+    fill()
+    runs = evaluate.select().order_by("rms")
+    ids = [rec.info.key for rec in runs]
+    for part in (
+        slice(2, 5),
+        slice(None, 3),
+        slice(4, None),
+        slice(0, 0),
+        slice(5, 2),
+        slice(-3, None),
+        slice(None, None, 2),
+        slice(None, None, -1),
+    ):
+        found = runs[part]
+        assert isinstance(found, Query) and [rec.info.key for rec in found] == ids[part], part
+    assert [rec.info.key for rec in runs[2:9][1:4]] == ids[2:9][1:4] and [
+        rec.info.key for rec in runs[2:].limit(2)
+    ] == ids[2:4]
+    assert runs[2:8].filter(weight=1.0).count() == sum(rec.weight == 1.0 for rec in list(runs)[2:8])
+    assert runs[2:4].count() == 2 and len(runs[2:4].to_df()) == 2 and runs[10:].exists() and not runs[12:].exists()
+
+
+def test_a_union_has_each_call_once() -> None:
+    """Of one function; each side keeps its own limit, order by id; what follows applies to the whole."""
+    fill()
+    low, high = evaluate.select().nsmallest(3, "rms"), evaluate.filter(gain=1.0)
+    both = low | high
+    assert set(both) == set(low) | set(high) and both.count() == len(set(low) | set(high)) < 3 + high.count()
+    assert set(both.filter(weight=1.0)) == {rec for rec in both if rec.weight == 1.0}
+    assert (both | evaluate.select()).count() == 12 and (low | low).count() == 3
+    old = evaluate.select(version="any")
+    assert set(low | old) == set(old)
+    runs = evaluate.sweep(gain=[2.0], amplitude=[2.0], progress=False)
+    assert set(runs | low) == set(runs) | set(low)
+    with pytest.raises(SweepableError, match="only calls of one function"):
+        evaluate.select() | simulate.select()
+    with pytest.raises(TypeError):
+        evaluate.select() | [1]  # type: ignore[operator]
+
+
+# -- indexes
+
+
+def test_indexes_come_where_queries_ask_for_them(store_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A large table gets one for a column that is looked up, and for the way upstream; answers stay what they were."""
+    fill()
+    wanted = {"gain": 2.0, "reference__amplitude__lt": 1.5, "weight": 1.0}
+    before = list(evaluate.filter(**wanted))
+    monkeypatch.setattr(indexes, "SMALLEST", 2)
+    assert list(evaluate.filter(**wanted)) == before and len(before) == 1
+    with sqlite3.connect(store_path / "index.db") as c:
+        names = {
+            name
+            for (name,) in c.execute("SELECT name FROM sqlite_schema WHERE name LIKE '%\\_\\_by\\_\\_%' ESCAPE '\\'")
+        }
+    own, further = {"evaluate__by__weight"}, {"simulate__by__gain", "reference__by__amplitude"}
+    assert names == own | further | {"evaluate__by__sim_id", "simulate__by__ref_id"}
+    evaluate.get_or_run(gain=2.0, amplitude=1.25)
+    assert evaluate.filter(**wanted).count() == 2
+
+
+def test_a_store_that_cannot_be_written_is_asked_without(store_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No index is made and nothing fails."""
+    fill()
+    monkeypatch.setattr(indexes, "SMALLEST", 2)
+    script = (
+        "import sweepable, sys\n"
+        f"with sweepable.use({str(store_path)!r}):\n"
+        "    print(sweepable.find('evaluate', weight=1.0).count())\n"
+    )
+    index = store_path / "index.db"
+    store_path.chmod(0o500), index.chmod(0o400)
+    try:
+        out = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    finally:
+        store_path.chmod(0o700), index.chmod(0o600)
+    assert out.stdout.strip() == "6"
+
+
+# -- what is kept of the tables between queries
+
+
+def test_a_query_sees_what_other_processes_write(store_path: Path) -> None:
+    """What has been read of functions and their names is read again once anything is written."""
+    assert reference.filter(amplitude=4.0).count() == 0
+    reference(1.0)
+    assert reference.filter(amplitude=4.0).count() == 0
+    with sqlite3.connect(store_path / "index.db") as c:
+        c.execute("UPDATE reference SET amplitude = 4.0")
+    assert reference.filter(amplitude=4.0).count() == 1
+
+
+def test_a_query_sees_code_that_is_redefined() -> None:
+    """Between two queries of one process, without a call in between."""
+
+    def define(factor: int) -> Any:
+        namespace: dict[str, Any] = {"sweepable": sweepable, "__name__": "lab"}
+        exec(f"@sweepable.cache\ndef scaled(x=1.0):\n    return {factor} * x", namespace)
+        return namespace["scaled"]
+
+    first = define(2)
+    first(1.0)
+    assert first.select().count() == 1
+    second = define(3)
+    with pytest.warns(sweepable.StaleResults):
+        assert second.select().count() == 0
+    assert define(2).select().count() == 1
+
+
+FACTOR = 2.0
+
+
+@sweepable.cache
+def by_global(x: float = 1.0) -> float:
+    return FACTOR * x
+
+
+@sweepable.cache
+def below(up: Any = by_global) -> float:
+    return float(up.value)
+
+
+def test_a_query_sees_a_constant_that_changes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its own, and that of what is upstream."""
+    below()
+    assert by_global.select().count() == below.select().count() == 1
+    monkeypatch.setattr(sys.modules[__name__], "FACTOR", 3.0)
+    with pytest.warns(sweepable.StaleResults):
+        assert by_global.select().count() == below.select().count() == 0
+    monkeypatch.setattr(sys.modules[__name__], "FACTOR", 2.0)
+    assert by_global.select().count() == below.select().count() == 1
+
+
+def test_one_statement_serves_values_of_other_kinds() -> None:
+    """After a look-up by one value comes one by a value of another type, size or form: each finds its own."""
+
+    @sweepable.cache
+    def echo(x: Any) -> Any:
+        return x
+
+    values = [1, 2.0, 2.5, "a", "größe", True, None, 2**70, -(2**63), float("inf"), "a" * 2000, (1, 2), b"a"]
+    for value in values:
+        echo(value)
+    for _ in range(2):
+        for value in values:
+            assert echo.filter(x__exact=value).values("x") == [value], value
+        assert echo.filter(x__lt=2).values("x") == [1, -(2**63)]
+        assert echo.filter(x__lt=float("inf")).values("x") == [1, 2.0, 2.5, 2**70, -(2**63)]
+        assert echo.filter(x__lt="b").values("x") == ["a", "a" * 2000][: echo.filter(x__lt="b").count()]
+        assert echo.filter(x__gte=2**64).values("x") == [2**70, float("inf")]
+        assert echo.filter(x__in=[1, 2**70, float("inf"), 2.5]).order_by("-x").values("x") == [
+            float("inf"),
+            2**70,
+            2.5,
+            1,
+        ]
+        assert echo.filter(x=[1, "a"]).values("x") == [1, "a"]
+    with pytest.raises(AmbiguousName):
+        compare().filter(amplitude=1.0)
+
+
+def compare() -> Any:
+    @sweepable.cache
+    def compared(sim: Any = simulate, target: Any = reference) -> float:
+        return float(sim.last - target.peak)
+
+    compared.get_or_run()
+    return compared
