@@ -15,7 +15,7 @@ from sweepable.coroutines import value_of_async
 from sweepable.errors import ArgumentError, NoCallFound, SpaceError
 from sweepable.managed import Managed
 from sweepable.methods import BoundMethod, mark_async
-from sweepable.model import CodeVersion
+from sweepable.model import CodeVersion, GivenCalls
 from sweepable.record import Record
 from sweepable.registry import WRAPPED, callee_by_name, found_in
 from sweepable.reloading import follow_autoreload
@@ -413,10 +413,20 @@ def _query_of_keys(store: Store, keys: Sequence[str]) -> Query:
     return query_of_keys(store, keys)
 
 
+def _query_of_given(store: Store, given: GivenCalls, parameter: str) -> Query:
+    from sweepable.query import query_of_given
+
+    return query_of_given(store, given, parameter)
+
+
 def _query_downstream(record: Record, function: object, lookups: Mapping[str, object]) -> Query:
     from sweepable.query import query_downstream
 
     return query_downstream(record, function, lookups)
 
 
-records.query_of_keys, records.query_downstream = _query_of_keys, _query_downstream
+records.query_of_keys, records.query_of_given, records.query_downstream = (
+    _query_of_keys,
+    _query_of_given,
+    _query_downstream,
+)

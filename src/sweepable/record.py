@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from sweepable.errors import AmbiguousName, DamagedError, NoCallFound, SweepableError, TrustError, UnknownName
 from sweepable.lineage import CallNode, function_identifier
-from sweepable.model import Argument, Layout, StoredCall
+from sweepable.model import Argument, GivenCalls, Layout, StoredCall
 from sweepable.names import Kind, Place, ambiguous, did_you_mean, resolve, unknown, walk
 from sweepable.store.codecs import Summary
 from sweepable.store.location import current_store
@@ -33,6 +33,8 @@ _STORED = ("done", "tainted")
 _PROBES = ("_repr_", "_ipython_")
 #: Makes a query of the calls with these keys; the query layer, which stands above this one, puts itself here.
 query_of_keys: Callable[[Store, Sequence[str]], Any] = cast("Any", None)
+#: Makes the query that was given for a parameter, whose name is told; likewise.
+query_of_given: Callable[[Store, GivenCalls, str], Any] = cast("Any", None)
 #: Makes the query of the calls of a function that came from one call; likewise.
 query_downstream: Callable[[Record, object, Mapping[str, object]], Any] = cast("Any", None)
 
@@ -194,6 +196,8 @@ class Record:
                     f"{self._title()}: of the argument {name} ({argument.value.text}) only the digest is known: "
                     "it was too large to be kept with the call, or cannot be loaded here"
                 )
+            if isinstance(argument.value, GivenCalls):
+                return query_of_given(self._store, argument.value, f"{self._title()}: {name}")
             return argument.value
         record = self._upstream_call(argument)
         return record if argument.kind == "call" else record[argument.field]
