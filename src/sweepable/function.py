@@ -26,6 +26,7 @@ from sweepable.upstream import Upstream
 if TYPE_CHECKING:
     from concurrent.futures import Executor
 
+    from sweepable.ancestry import Lineage
     from sweepable.comparing import Comparison
     from sweepable.explanation import Explanation
     from sweepable.query import Query
@@ -425,8 +426,11 @@ def _query_downstream(record: Record, function: object, lookups: Mapping[str, ob
     return query_downstream(record, function, lookups)
 
 
-records.query_of_keys, records.query_of_given, records.query_downstream = (
-    _query_of_keys,
-    _query_of_given,
-    _query_downstream,
-)
+def _lineage_of(record: Record, depth: int | None, downstream: bool) -> Lineage:
+    from sweepable.ancestry import lineage_of
+
+    return lineage_of(record, depth, downstream)
+
+
+records.query_of_keys, records.query_of_given = _query_of_keys, _query_of_given
+records.query_downstream, records.lineage_of = _query_downstream, _lineage_of

@@ -14,7 +14,7 @@ from sweepable.lookups import is_about_status, is_known
 from sweepable.model import GivenCalls, StoredCall
 from sweepable.names import did_you_mean
 from sweepable.notices import warn
-from sweepable.record import Record, call_of, store_of
+from sweepable.record import Record, call_of, note_read, store_of
 from sweepable.registry import known
 from sweepable.scope import is_stored_as
 from sweepable.selection import Plan, Selection, Source
@@ -337,6 +337,16 @@ def query_of(store: Store, function: object) -> Query:
         ways = ", ".join(f"{_home(known)}.{known.name}" for known in found)
         raise AmbiguousName(f"several functions are called {name!r}: {ways}; write one of these")
     return Query(Source(store, found[0].name, _here(store, found[0]), found[0].id))
+
+
+def query_like(record: Record) -> Query:
+    """All current calls of the function that a Record is a call of, in the Record's own store."""
+    note_read("info", record)
+    store, number = store_of(record), call_of(record).function
+    found = next((function for function in store.functions() if function.id == number), None)
+    if found is None:
+        raise NoCallFound(f"{record!r} is a call that could not be stored, and no other call of its function is")
+    return Query(Source(store, found.name, _here(store, found), found.id))
 
 
 def _here(store: Store, function: StoredFunction) -> Callee | None:

@@ -17,6 +17,7 @@ from sweepable.store.location import current_store
 from sweepable.store.store import open_store
 
 if TYPE_CHECKING:
+    from sweepable.ancestry import Lineage
     from sweepable.info import Info
     from sweepable.store.store import Store
 
@@ -37,6 +38,8 @@ query_of_keys: Callable[[Store, Sequence[str]], Any] = cast("Any", None)
 query_of_given: Callable[[Store, GivenCalls, str], Any] = cast("Any", None)
 #: Makes the query of the calls of a function that came from one call; likewise.
 query_downstream: Callable[[Record, object, Mapping[str, object]], Any] = cast("Any", None)
+#: Reads a lineage; likewise.
+lineage_of: Callable[[Record, int | None, bool], Lineage] = cast("Any", None)
 
 
 class Record:
@@ -44,7 +47,7 @@ class Record:
 
     A name is the call's own parameter or output, else an upstream call by parameter or function name, else a
     parameter or output of the one upstream call that has it. ``rec["x"]`` is always the user's ``x``; beside
-    those, a Record has ``params``, ``outputs``, ``upstream``, ``downstream`` and ``info``.
+    those, a Record has ``params``, ``outputs``, ``upstream``, ``downstream``, ``lineage`` and ``info``.
 
     Examples
     --------
@@ -115,6 +118,22 @@ class Record:
         """
         note_read("info", self)
         return query_downstream(self, function, lookups)
+
+    def lineage(self, depth: int | None = None, *, downstream: bool = False) -> Lineage:
+        """All that the call came from, as it is stored now: printed as a tree, drawn in a notebook, exported.
+
+        Parameters
+        ----------
+        depth : int, optional
+            How many calls away the farthest is; by default all.
+        downstream : bool, default False
+            What came from the call instead, of whatever code.
+
+        Returns
+        -------
+        Lineage
+        """
+        return lineage_of(self, depth, downstream)
 
     @property
     def info(self) -> Info:

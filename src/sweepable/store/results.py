@@ -133,6 +133,14 @@ def output_digest(data: bytes, layout: Layout, name: str) -> str:
     return blake3(b"elsewhere " + content if elsewhere else b"here " + content).hexdigest()
 
 
+def outputs_in_short(data: bytes, layout: Layout) -> dict[str, object]:
+    """The outputs by name, nothing being loaded: a `Summary` in the place of what stands elsewhere."""
+    found = _outputs(data, layout).items()
+    return {
+        name: Summary(described(_facts_of(part)), "") if isinstance(part, Extension) else part for name, part in found
+    }
+
+
 def brings_code(data: bytes) -> bool:
     """Whether a result is more than its bytes: it holds instances of the user's classes, functions, paths, pickles."""
     found: list[External] = []
