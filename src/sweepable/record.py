@@ -224,7 +224,10 @@ class Record:
     def _upstream_call(self, argument: Argument) -> Record:
         call = self._store.fetch(str(argument.value))
         if call is None:
-            raise NoCallFound(f"{self._title()}: the upstream call given as {argument.name} is no longer in the store")
+            raise NoCallFound(
+                f"{self._title()}: the upstream call given as {argument.name} is no longer in the store "
+                f"{self._store.path}, or was made in another one (key {str(argument.value)[:12]})"
+            )
         return self._further(call)
 
     def _further(self, call: StoredCall) -> Record:

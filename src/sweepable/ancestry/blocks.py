@@ -31,12 +31,12 @@ class Block(NamedTuple):
         """The arguments; of several calls those that differ first, by their range."""
         if self.nodes[0].is_missing:
             return [_keys(self.nodes)]
-        return _written([node.params for node in self.nodes])
+        return _written([node.params for node in self.nodes], 10)
 
     @property
     def outputs(self) -> list[str]:
         """The outputs, those that are no scalars in a few words."""
-        scalars = _written([node.outputs for node in self.nodes])
+        scalars = _written([node.outputs for node in self.nodes], 6)
         others = dict.fromkeys(f"{name}: {text}" for node in self.nodes for name, text in node.others.items())
         return _some([*scalars, *others])
 
@@ -81,27 +81,32 @@ def _keys(nodes: Sequence[LineageNode]) -> str:
     return f"{'key' if len(nodes) == 1 else 'keys'} {shown}{', ...' if len(nodes) > 3 else ''}"
 
 
-def _written(values: Sequence[Mapping[str, object]]) -> list[str]:
+def _written(values: Sequence[Mapping[str, object]], digits: int) -> list[str]:
+    """Each name with its value; of several calls the names in which they differ come first."""
     names = dict.fromkeys(name for found in values for name in found)
     by_name = {name: [found[name] for found in values if name in found] for name in names}
     parts = [(name, _distinct(found)) for name, found in by_name.items()]
     if len(values) > 1:
         parts.sort(key=lambda part: len(part[1]) == 1)
-    return _some([f"{name}={_range(found)}" for name, found in parts])
+    return _some([f"{name}={_range(found, digits)}" for name, found in parts])
 
 
 def _distinct(values: Iterable[object]) -> list[object]:
     return list({(type(value), repr(value)): value for value in values}.values())
 
 
-def _range(values: Sequence[object]) -> str:
+def _range(values: Sequence[object], digits: int) -> str:
     """One value, or several by their ends where they are numbers."""
+
+    def written(value: object) -> str:
+        return f"{value:.{digits}g}" if type(value) is float and len(repr(value)) > 10 else short(value)
+
     if len(values) <= 3:
-        return " | ".join(map(short, values))
+        return " | ".join(map(written, values))
     numbers = [value for value in values if isinstance(value, int | float) and value == value]
     if len(numbers) == len(values):
-        return f"{short(min(numbers))} … {short(max(numbers))}, {len(values):,} values"
-    return f"{short(values[0])} | {short(values[1])} | …, {len(values):,} values"
+        return f"{written(min(numbers))} … {written(max(numbers))}, {len(values):,} values"
+    return f"{written(values[0])} | {written(values[1])} | …, {len(values):,} values"
 
 
 def _some(parts: Sequence[str]) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import NamedTuple
@@ -19,7 +20,9 @@ _LINE, _CHAR, _PAD = 16, 7.3, 8
 #: Between columns, and between boxes of one.
 _ACROSS, _DOWN = 90, 18
 #: What a line that only passes by takes of a column.
-_PASSING = 10
+_PASSING = 10.0
+#: Between arrows that end at one box, up to so many.
+_ARRIVAL, _MOST_APART = 13, 40
 _LONGEST = 36
 #: What XML cannot hold, even escaped.
 _FORBIDDEN = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -48,7 +51,8 @@ def svg(nodes: Sequence[LineageNode], edges: Sequence[LineageEdge]) -> str:
     blocks, arrows = blocks_of(nodes, edges, _MOST)
     texts = [[_cut(line) for line in lines_of(block)] for block in blocks]
     columns, ways = layers_of(len(blocks), [(arrow.upstream, arrow.downstream) for arrow in arrows])
-    boxes, width, height = _placed(columns, texts)
+    arriving = Counter(arrow.downstream for arrow in arrows)
+    boxes, width, height = _placed(columns, [_size(lines, arriving[at]) for at, lines in enumerate(texts)])
     parts = [*_lines(arrows, ways, boxes, blocks), *_boxes(blocks, texts, boxes)]
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{width:.0f}" height="{height:.0f}" '
@@ -68,9 +72,11 @@ def _text(text: str) -> str:
 # -- where things are
 
 
-def _placed(columns: list[list[Place]], texts: list[list[str]]) -> tuple[dict[Place, _Box], float, float]:
-    """The boxes of blocks, and of what only passes by, with the size of all."""
-    sizes = {place: _size(place, texts) for column in columns for place in column}
+def _placed(
+    columns: list[list[Place]], blocks: Sequence[tuple[float, float]]
+) -> tuple[dict[Place, _Box], float, float]:
+    """The boxes of blocks, whose sizes are given, and of what only passes by, with the size of all."""
+    sizes = {place: (0.0, _PASSING) if place.passing else blocks[place.block] for c in columns for place in c}
     heights = [sum(sizes[place][1] for place in column) + _DOWN * (len(column) - 1) for column in columns]
     tallest = max(heights)
     boxes: dict[Place, _Box] = {}
@@ -84,11 +90,10 @@ def _placed(columns: list[list[Place]], texts: list[list[str]]) -> tuple[dict[Pl
     return boxes, x - _ACROSS + 10, tallest + 20
 
 
-def _size(place: Place, texts: list[list[str]]) -> tuple[float, float]:
-    if place.passing:
-        return 0.0, _PASSING
-    lines = texts[place.block]
-    return max(map(len, lines)) * _CHAR + 2 * _PAD, len(lines) * _LINE + 2 * _PAD
+def _size(lines: list[str], arriving: int) -> tuple[float, float]:
+    """Width and height of a box with room for its lines, and beside it for what is written at each arrow."""
+    height = max(len(lines) * _LINE + 2 * _PAD, (min(arriving, _MOST_APART) + 1) * _ARRIVAL)
+    return max(map(len, lines)) * _CHAR + 2 * _PAD, height
 
 
 # -- boxes
