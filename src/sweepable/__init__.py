@@ -46,6 +46,7 @@ from sweepable.record import Record
 from sweepable.store.location import use
 
 if TYPE_CHECKING:
+    from sweepable.ancestry import Lineage
     from sweepable.query import Query
     from sweepable.spaces import Space, axis, fixed, grid, points, zipped
     from sweepable.sweeps import Sweep
@@ -59,6 +60,7 @@ __all__ = [
     "DamagedData",
     "DamagedError",
     "DeclarationError",
+    "Lineage",
     "MigrationError",
     "NoCallFound",
     "NotKept",
@@ -104,6 +106,7 @@ __all__ = [
 
 #: Where names are that are imported when first asked for: a program that only calls its functions has no use for them.
 _LATER = {
+    "Lineage": "sweepable.ancestry",
     "Query": "sweepable.query",
     "Sweep": "sweepable.sweeps",
     **dict.fromkeys(("Space", "axis", "fixed", "grid", "points", "zipped"), "sweepable.spaces"),

@@ -6,6 +6,8 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
+import numpy as np
+
 from sweepable.ancestry.nodes import LineageEdge, LineageNode
 from sweepable.outputs import short
 
@@ -99,6 +101,7 @@ def _range(values: Sequence[object], digits: int) -> str:
     """One value, or several by their ends where they are numbers."""
 
     def written(value: object) -> str:
+        value = value.item() if isinstance(value, np.generic) else value
         return f"{value:.{digits}g}" if type(value) is float and len(repr(value)) > 10 else short(value)
 
     if len(values) <= 3:

@@ -40,8 +40,8 @@ class Lineage:
     ... def scaled(source=signal, gain=2.0):
     ...     return source.y * gain
     >>> print(scaled.get_or_run().lineage())
-    scaled(gain=2.0) → total=4.0
-    └─ source: signal(amplitude=1.0) → y=2.0
+    scaled(gain=2.0) → total=4.0...
+    └─ source: signal(amplitude=1.0) → y=2.0...
     """
 
     __slots__ = ("downstream", "edges", "nodes")

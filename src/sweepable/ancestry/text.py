@@ -33,11 +33,13 @@ def as_tree(nodes: Sequence[LineageNode], edges: Sequence[LineageEdge], downstre
     """
     tree = _Tree(nodes, edges, downstream)
     lines: list[str] = []
+    shown: list[int] = []
     for line in tree.lines():
-        if len(lines) == _LINES:
-            hidden = len(nodes) - len(tree.shown)
-            return "\n".join([*lines[:-1], f"… {hidden + 1:,} more calls or so are not shown; .nodes has them all"])
         lines.append(line)
+        shown.append(len(tree.shown))
+        if len(lines) > _LINES:
+            hidden = len(nodes) - shown[_LINES - 2]
+            return "\n".join([*lines[: _LINES - 1], f"… {hidden:,} more calls are not shown; .nodes has them all"])
     return "\n".join(lines)
 
 
