@@ -30,6 +30,7 @@ LAYERS = (
     ("registry",),
     ("callee",),
     ("scope", "comparisons", "redeclaring"),
+    ("ancestry",),
     ("tree",),
     ("about",),
     ("lookups", "failed", "tables"),

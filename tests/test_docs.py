@@ -29,7 +29,13 @@ def test_every_other_program_runs(run_script: RunScript) -> None:
     assert len(snippets) >= 5 and set(files) == {"experiment.py", "motor.py"}
     program = "from experiment import *\nimport numpy as np, sweepable\n\nif __name__ == '__main__':\n"
     body = "\n".join(snippets).replace("\n", "\n    ")
-    run_script(f"{program}    {body}\n    print(runs.counts)\n", files=files)
+    printed = run_script(f"{program}    {body}\n    print(runs.counts)\n", files=files).stdout
+    (lineage,) = (text for text in TEXT if text.startswith("evaluate_sim() →"))
+    assert without_durations(lineage) in without_durations(printed)
+
+
+def without_durations(text: str) -> str:
+    return re.sub(r" +\[[\d.]+ m?s\]$", "", text, flags=re.MULTILINE)
 
 
 @pytest.mark.parametrize("name", [name for name in sweepable.__all__ if name[0].islower()])

@@ -46,6 +46,7 @@ from sweepable.record import Record
 from sweepable.store.location import use
 
 if TYPE_CHECKING:
+    from sweepable.ancestry import Lineage
     from sweepable.comparisons import Near, near
     from sweepable.logic import Q
     from sweepable.query import Query
@@ -61,6 +62,7 @@ __all__ = [
     "DamagedData",
     "DamagedError",
     "DeclarationError",
+    "Lineage",
     "MigrationError",
     "Near",
     "NoCallFound",
@@ -110,6 +112,7 @@ __all__ = [
 #: Where names are that are imported when first asked for: a program that only calls its functions has no use for them.
 _LATER = {
     "Q": "sweepable.logic",
+    "Lineage": "sweepable.ancestry",
     "Query": "sweepable.query",
     **dict.fromkeys(("Near", "near"), "sweepable.comparisons"),
     "Sweep": "sweepable.sweeps",

@@ -14,7 +14,16 @@ from sweepable.identity.code import describe
 from sweepable.identity.key import key_part
 from sweepable.identity.values import Encoder
 from sweepable.lineage import calls_of
-from sweepable.model import DIGESTED, Argument, CodeVersion, FunctionFacts, NewCall, StoredCall, UpstreamCall
+from sweepable.model import (
+    DIGESTED,
+    Argument,
+    CodeVersion,
+    FunctionFacts,
+    GivenCalls,
+    NewCall,
+    StoredCall,
+    UpstreamCall,
+)
 from sweepable.names import did_you_mean
 from sweepable.outputs import short
 from sweepable.record import Record
@@ -296,7 +305,7 @@ class Found:
 
 def _part_now(name: str, found: Argument) -> bytes:
     """What of an argument stands in the key now: an instance, as that of a method, brings its class."""
-    if found.kind != "value" or not found.part.startswith(DIGESTED) or isinstance(found.value, Summary):
+    if found.kind != "value" or not found.part.startswith(DIGESTED) or isinstance(found.value, Summary | GivenCalls):
         return found.part
     try:
         return key_part(Encoder(describe).encode(found.value, name))

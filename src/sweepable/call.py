@@ -10,6 +10,7 @@ from sweepable.errors import ArgumentError, StaleResults, UndigestibleError, Ups
 from sweepable.identity.code import describe
 from sweepable.identity.key import SHORT, framed, key_part
 from sweepable.identity.values import Encoder, encode_reference, encode_scalar
+from sweepable.imported import imported
 from sweepable.model import Argument, CodeVersion, UpstreamCall
 from sweepable.notices import warn_once
 from sweepable.outputs import declared_names, short
@@ -179,8 +180,15 @@ class Call:
             for index, name in enumerate(self.callee.parameters)
         )
 
-    @staticmethod
-    def _argument(name: str, value: object, found: Input | None, part: bytes) -> Argument:
+    def keys_held(self, name: str) -> list[str]:
+        """The keys of the calls inside an argument."""
+        return [upstream.key for upstream, _ in self.held if upstream.name == name]
+
+    def _argument(self, name: str, value: object, found: Input | None, part: bytes) -> Argument:
+        if found is None and isinstance(value, imported("sweepable.query", "Query")):
+            from sweepable.query import given_calls
+
+            value = given_calls(value, self.keys_held(name))
         if found is None:
             return Argument(name, "value", value, part=part)
         return Argument(name, "output" if found.field else "call", found.key, found.field or "", part)

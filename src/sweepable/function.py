@@ -15,7 +15,7 @@ from sweepable.coroutines import value_of_async
 from sweepable.errors import ArgumentError, NoCallFound, SpaceError
 from sweepable.managed import Managed
 from sweepable.methods import BoundMethod, mark_async
-from sweepable.model import CodeVersion
+from sweepable.model import CodeVersion, GivenCalls
 from sweepable.record import Record
 from sweepable.registry import WRAPPED, callee_by_name, found_in
 from sweepable.reloading import follow_autoreload
@@ -26,6 +26,7 @@ from sweepable.upstream import Upstream
 if TYPE_CHECKING:
     from concurrent.futures import Executor
 
+    from sweepable.ancestry import Lineage
     from sweepable.comparing import Comparison
     from sweepable.explanation import Explanation
     from sweepable.logic import Q
@@ -414,10 +415,23 @@ def _query_of_keys(store: Store, keys: Sequence[str]) -> Query:
     return query_of_keys(store, keys)
 
 
+def _query_of_given(store: Store, given: GivenCalls, parameter: str) -> Query:
+    from sweepable.query import query_of_given
+
+    return query_of_given(store, given, parameter)
+
+
 def _query_downstream(record: Record, function: object, lookups: Mapping[str, object]) -> Query:
     from sweepable.query import query_downstream
 
     return query_downstream(record, function, lookups)
 
 
-records.query_of_keys, records.query_downstream = _query_of_keys, _query_downstream
+def _lineage_of(record: Record, depth: int | None, downstream: bool) -> Lineage:
+    from sweepable.ancestry import lineage_of
+
+    return lineage_of(record, depth, downstream)
+
+
+records.query_of_keys, records.query_of_given = _query_of_keys, _query_of_given
+records.query_downstream, records.lineage_of = _query_downstream, _lineage_of

@@ -255,13 +255,13 @@ def _callables(module: ModuleType) -> list[str]:
 
 
 def find(function: CachedFunction[..., Any] | Record | str, /, **lookups: Any) -> Query:
-    """The stored calls of a function, given as such or by name, to which all look-ups apply.
+    """The stored calls of a function, given as such, by name or by one of its calls, to which all look-ups apply.
 
     Parameters
     ----------
-    function : cached function or str
+    function : cached function, str or Record
         Whose calls. A name works in a process that has only the store and not the code; where several modules have
-        it, ``module.name``.
+        it, ``module.name``. A Record means the function that it is a call of, in the store that it comes from.
     **lookups
         As in ``filter``.
 
@@ -280,10 +280,12 @@ def find(function: CachedFunction[..., Any] | Record | str, /, **lookups: Any) -
     >>> [rec.value for rec in sweepable.find("half", x__gt=3)]
     [2.0]
     """
-    from sweepable.query import query_of
+    from sweepable.query import query_like, query_of
 
     if isinstance(function, Record):
-        return query_of(current_store(), function.info.function).filter(**lookups)
+        return query_like(function).filter(**lookups)
+    if not (isinstance(function, str) or is_cached(function)):
+        raise TypeError(f"sweepable.find takes a cached function, its name or a Record, got {function!r:.60}")
     given = function.callee.options.store if is_cached(function) else None  # type: ignore[union-attr]
     return query_of(current_store(given), function).filter(**lookups)
 

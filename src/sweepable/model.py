@@ -137,6 +137,24 @@ def part_digest(part: bytes) -> str:
     return blake3(part).hexdigest() if part else ""
 
 
+class GivenCalls(NamedTuple):
+    """The calls of a query that was given as an argument, as the store keeps them."""
+
+    #: The name of the function whose calls they are.
+    function: str
+    statuses: tuple[Status, ...]
+    #: In the query's order.
+    keys: tuple[str, ...]
+
+    def __repr__(self) -> str:
+        return f"<{self.text}>"
+
+    @property
+    def text(self) -> str:
+        """In a few words."""
+        return f"{len(self.keys)} call{'' if len(self.keys) == 1 else 's'} of {self.function.rpartition('.')[2]}"
+
+
 class Argument(NamedTuple):
     """One bound argument as the store keeps it."""
 
@@ -144,7 +162,7 @@ class Argument(NamedTuple):
     #: ``value``: any Python value. ``call``: the key of an upstream call whose Record the body got.
     #: ``output``: one output of an upstream call; ``field`` names it.
     kind: Literal["value", "call", "output"]
-    #: The value itself (``value``), or the upstream call's key.
+    #: The value itself (``value``; `GivenCalls` for a query), or the upstream call's key.
     value: object
     field: str = ""
     #: What stands of the argument in the key (see `identity.key`); empty for ignored parameters.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -9,14 +10,22 @@ from typing import Any
 from sweepable import logic
 from sweepable.callee import Callee
 from sweepable.choosing import Choosing
-from sweepable.errors import AmbiguousName, NoCallFound, SeveralCallsFound, SweepableError, UnknownName
+from sweepable.errors import (
+    AmbiguousName,
+    NoCallFound,
+    SeveralCallsFound,
+    SweepableError,
+    SweepableWarning,
+    UnknownName,
+)
 from sweepable.lineage import calls_of, function_identifier
 from sweepable.logic import Q
 from sweepable.lookups import is_about_status, is_known
-from sweepable.model import StoredCall
+from sweepable.model import GivenCalls, StoredCall
 from sweepable.names import did_you_mean
+from sweepable.notices import warn
 from sweepable.pipelines import Source
-from sweepable.record import Record, call_of, store_of
+from sweepable.record import Record, call_of, note_read, store_of
 from sweepable.registry import known
 from sweepable.scope import is_stored_as
 from sweepable.selection import Plan, Selection
@@ -256,19 +265,22 @@ def _about_lists(lookups: Mapping[str, object]) -> str:
     return f" (a list means any of its values; for the list itself write {name}__exact)" if name is not None else ""
 
 
-def is_open(value: object) -> bool:
-    """Whether `value` is a query that finds other calls when other calls are stored."""
-    return isinstance(value, Query) and value._selection.keys is None
-
-
 def callee_of(query: Query) -> Callee | None:
     """The function whose calls a query finds; None in a process that has not its code."""
     return query._source.callee
 
 
 def fixed_at(query: Query, keys: Sequence[str]) -> Query:
-    """The calls that a query has found, whatever is stored since."""
+    """The calls that a query has found, whatever is stored since; of a sweep they are all that is left.
+
+    Its space, its counts and what it has not got are no part of what it counts by.
+    """
     return Query(query._source, Selection(keys=tuple(keys), scope="any", statuses=query._selection.statuses))
+
+
+def given_calls(query: Query, keys: Sequence[str]) -> GivenCalls:
+    """A query as the store keeps it where it was an argument."""
+    return GivenCalls(query._source.name, query._selection.statuses, tuple(keys))
 
 
 def _written(selection: Selection) -> str:
@@ -290,18 +302,43 @@ def _short(value: object) -> str:
 
 def query_of_keys(store: Store, keys: Sequence[str]) -> Query:
     """The calls with these keys, whatever their code."""
-    call = store.fetch(keys[0])
-    if call is None:
+    function = _function_of(store, keys)
+    if function is None:
         raise NoCallFound(f"the call {keys[0][:12]} is not in the store {store.path}")
-    name = function_identifier(store, call.function)
-    return Query(Source(store, name, function_id=call.function), Selection(keys=tuple(keys), scope="any"))
+    name = function_identifier(store, function)
+    return Query(Source(store, name, function_id=function), Selection(keys=tuple(keys), scope="any"))
+
+
+def query_of_given(store: Store, given: GivenCalls, parameter: str) -> Query:
+    """The calls of a query that was given for a parameter; a warning tells of those that have been removed since."""
+    found = _of_keys(store, given.function, None, given.keys, given.statuses)
+    gone = len(given.keys) - len(store.statuses(given.keys))
+    if gone:
+        warn(
+            f"{parameter}: of {given.text}, {gone} {'is' if gone == 1 else 'are'} no longer in the store",
+            SweepableWarning,
+        )
+    return found
 
 
 def _restored(path: str, name: str, function: int | None, keys: tuple[str, ...], statuses: Any) -> Query:
     store = open_store(path) if os.path.exists(os.path.join(path, "index.db")) else current_store()
-    found = store.fetch(keys[0]) if keys else None
-    function = found.function if found is not None else function
-    return Query(Source(store, name, function_id=function), Selection(keys=keys, scope="any", statuses=statuses))
+    return _of_keys(store, name, function, keys, statuses)
+
+
+def _of_keys(store: Store, name: str, function: int | None, keys: tuple[str, ...], statuses: Any) -> Query:
+    found = _function_of(store, keys)
+    if found is None:
+        named = store.find_function(name)
+        found = function if function is not None or named is None else named.id
+    return Query(Source(store, name, function_id=found), Selection(keys=keys, scope="any", statuses=statuses))
+
+
+def _function_of(store: Store, keys: Sequence[str]) -> int | None:
+    """The function of which these are calls; None where none of them is in the store."""
+    query = "SELECT c.function FROM json_each(?) AS k JOIN _calls AS c ON c.key = k.value LIMIT 1"
+    row = store.connection().execute(query, (json.dumps(list(keys)),)).fetchone()
+    return None if row is None else int(row[0])
 
 
 def query_of(store: Store, function: object) -> Query:
@@ -326,6 +363,16 @@ def query_of(store: Store, function: object) -> Query:
         ways = ", ".join(f"{_home(known)}.{known.name}" for known in found)
         raise AmbiguousName(f"several functions are called {name!r}: {ways}; write one of these")
     return Query(Source(store, found[0].name, _here(store, found[0]), found[0].id))
+
+
+def query_like(record: Record) -> Query:
+    """All current calls of the function that a Record is a call of, in the Record's own store."""
+    note_read("info", record)
+    store, number = store_of(record), call_of(record).function
+    found = next((function for function in store.functions() if function.id == number), None)
+    if found is None:
+        raise NoCallFound(f"{record!r} is a call that could not be stored, and no other call of its function is")
+    return Query(Source(store, found.name, _here(store, found), found.id))
 
 
 def _here(store: Store, function: StoredFunction) -> Callee | None:

@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any, cast
 
 from sweepable.errors import AmbiguousName, DamagedError, NoCallFound, SweepableError, TrustError, UnknownName
 from sweepable.lineage import CallNode, function_identifier
-from sweepable.model import Argument, Layout, StoredCall
+from sweepable.model import Argument, GivenCalls, Layout, StoredCall
 from sweepable.names import Kind, Place, ambiguous, did_you_mean, resolve, unknown, walk
 from sweepable.store.codecs import Summary
 from sweepable.store.location import current_store
 from sweepable.store.store import open_store
 
 if TYPE_CHECKING:
+    from sweepable.ancestry import Lineage
     from sweepable.info import Info
     from sweepable.store.store import Store
 
@@ -33,8 +34,12 @@ _STORED = ("done", "tainted")
 _PROBES = ("_repr_", "_ipython_")
 #: Makes a query of the calls with these keys; the query layer, which stands above this one, puts itself here.
 query_of_keys: Callable[[Store, Sequence[str]], Any] = cast("Any", None)
+#: Makes the query that was given for a parameter, whose name is told; likewise.
+query_of_given: Callable[[Store, GivenCalls, str], Any] = cast("Any", None)
 #: Makes the query of the calls of a function that came from one call; likewise.
 query_downstream: Callable[[Record, object, Mapping[str, object]], Any] = cast("Any", None)
+#: Reads a lineage; likewise.
+lineage_of: Callable[[Record, int | None, bool], Lineage] = cast("Any", None)
 
 
 class Record:
@@ -42,7 +47,7 @@ class Record:
 
     A name is the call's own parameter or output, else an upstream call by parameter or function name, else a
     parameter or output of the one upstream call that has it. ``rec["x"]`` is always the user's ``x``; beside
-    those, a Record has ``params``, ``outputs``, ``upstream``, ``downstream`` and ``info``.
+    those, a Record has ``params``, ``outputs``, ``upstream``, ``downstream``, ``lineage`` and ``info``.
 
     Examples
     --------
@@ -113,6 +118,22 @@ class Record:
         """
         note_read("info", self)
         return query_downstream(self, function, lookups)
+
+    def lineage(self, depth: int | None = None, *, downstream: bool = False) -> Lineage:
+        """All that the call came from, as it is stored now: printed as a tree, drawn in a notebook, exported.
+
+        Parameters
+        ----------
+        depth : int, optional
+            How many calls away the farthest is; by default all.
+        downstream : bool, default False
+            What came from the call instead, of whatever code.
+
+        Returns
+        -------
+        Lineage
+        """
+        return lineage_of(self, depth, downstream)
 
     @property
     def info(self) -> Info:
@@ -194,6 +215,8 @@ class Record:
                     f"{self._title()}: of the argument {name} ({argument.value.text}) only the digest is known: "
                     "it was too large to be kept with the call, or cannot be loaded here"
                 )
+            if isinstance(argument.value, GivenCalls):
+                return query_of_given(self._store, argument.value, f"{self._title()}: {name}")
             return argument.value
         record = self._upstream_call(argument)
         return record if argument.kind == "call" else record[argument.field]
@@ -201,7 +224,10 @@ class Record:
     def _upstream_call(self, argument: Argument) -> Record:
         call = self._store.fetch(str(argument.value))
         if call is None:
-            raise NoCallFound(f"{self._title()}: the upstream call given as {argument.name} is no longer in the store")
+            raise NoCallFound(
+                f"{self._title()}: the upstream call given as {argument.name} is no longer in the store "
+                f"{self._store.path}, or was made in another one (key {str(argument.value)[:12]})"
+            )
         return self._further(call)
 
     def _further(self, call: StoredCall) -> Record:

@@ -192,12 +192,9 @@ def _at_key(call: Call, place: int, value: Any) -> Any:
     """An argument for the body: of a query the calls by which it entered the key, not those stored meanwhile."""
     if not isinstance(value, imported("sweepable.query", "Query")):
         return value
-    from sweepable.query import fixed_at, is_open
+    from sweepable.query import fixed_at
 
-    if not is_open(value):
-        return value
-    name = call.callee.parameters[place]
-    return fixed_at(value, [upstream.key for upstream, _ in call.held if upstream.name == name])
+    return fixed_at(value, call.keys_held(call.callee.parameters[place]))
 
 
 # -- Records

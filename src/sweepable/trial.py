@@ -8,13 +8,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from sweepable import record as records
 from sweepable.call import Call
 from sweepable.callee import Callee
 from sweepable.errors import MigrationError
 from sweepable.identity.code import describe
 from sweepable.identity.values import Encoder
 from sweepable.inside import within
-from sweepable.model import Outputs
+from sweepable.model import Argument, GivenCalls, Outputs
 from sweepable.outputs import summary
 from sweepable.record import Record
 from sweepable.runs import Run
@@ -91,13 +92,19 @@ def call_of(callee: Callee, store: Store, step: Rekeyed) -> Call:
                 f"{callee.name}: a call cannot be run again, because its argument {argument.name} was too large to be "
                 "kept with it; migrate without check= and recompute_outputs="
             )
-        # A copy: what the body does to it is not to be stored.
-        is_value = argument.kind == "value"
-        values[argument.name] = deepcopy(argument.value) if is_value else _upstream(store, str(argument.value))
+        values[argument.name] = _given(store, argument)
     call = Call(callee, callee.binder.bind_named(values))
     if call.key != step.new.key:
         raise MigrationError(f"{callee.name}: {call.title()} is not the call that was stored, and was not run again")
     return call
+
+
+def _given(store: Store, argument: Argument) -> object:
+    if argument.kind != "value":
+        return _upstream(store, str(argument.value))
+    if isinstance(argument.value, GivenCalls):
+        return records.query_of_given(store, argument.value, argument.name)
+    return deepcopy(argument.value)  # what the body does to it is not to be stored
 
 
 def _upstream(store: Store, key: str) -> Record:

@@ -332,16 +332,19 @@ def storable(text: str) -> str:
     return text.encode("utf-8", "backslashreplace").decode()
 
 
-def _ancestry_id(c: sqlite3.Connection, upstream: Iterable[int], interned: Interned) -> int:
+def _ancestry_id(c: sqlite3.Connection, upstream: Sequence[int], interned: Interned) -> int:
     """The interned set of the versions of all upstream calls, and of theirs."""
     versions: set[int] = set()
-    for call in upstream:
-        version, text = c.execute(
-            "SELECT c.version, a.versions FROM _calls c JOIN _ancestries a ON a.id = c.ancestry WHERE c.id = ?", (call,)
-        ).fetchone()
+    for version, text in c.execute(_ABOVE, (json.dumps(upstream),)) if upstream else ():
         versions |= {version, *versions_in(text)}
     text = "".join(f",{version}" for version in sorted(versions)) + ","
     return cast("int", interned.once(("ancestry", text), _intern, c, "_ancestries", text, "versions"))
+
+
+_ABOVE = (
+    "SELECT DISTINCT c.version, a.versions FROM json_each(?) AS k JOIN _calls AS c ON c.id = k.value "
+    "JOIN _ancestries AS a ON a.id = c.ancestry"
+)
 
 
 def versions_in(text: str) -> tuple[int, ...]:
@@ -377,21 +380,19 @@ def _intern(c: sqlite3.Connection, table: str, text: str, column: str = "text") 
 
 def _upstream_rows(c: sqlite3.Connection, upstream: tuple[UpstreamCall, ...]) -> _Upstream:
     """Id, function and key of each upstream call that is in this store; one in another store has no row here."""
-    rows = (
-        c.execute("SELECT id, function, key, environment FROM _calls WHERE key = ?", (key,)).fetchone()
-        for key in dict.fromkeys(call.key for call in upstream)
-    )
-    return {row[2]: row for row in rows if row is not None}
+    query = "SELECT c.id, c.function, c.key, c.environment FROM json_each(?) AS k JOIN _calls AS c ON c.key = k.value"
+    keys = list(dict.fromkeys(call.key for call in upstream))
+    return {row[2]: row for row in c.execute(query, (json.dumps(keys),))} if keys else {}
 
 
 def _write_lineage(
     c: sqlite3.Connection, call_id: int, function: int, upstream: tuple[UpstreamCall, ...], rows: _Upstream
 ) -> None:
-    for key, role, name in upstream:
-        if key in rows:
-            found, upstream_function, *_ = rows[key]
-            c.execute("INSERT OR IGNORE INTO _lineage VALUES (?, ?, ?, ?)", (call_id, found, role, name))
-            c.execute("INSERT OR IGNORE INTO _routes VALUES (?, ?, ?, ?)", (function, role, name, upstream_function))
+    found = [(rows[key], role, name) for key, role, name in upstream if key in rows]
+    edges = [(call_id, row[0], role, name) for row, role, name in found]
+    c.executemany("INSERT OR IGNORE INTO _lineage VALUES (?, ?, ?, ?)", edges)
+    routes = dict.fromkeys((function, role, name, row[1]) for row, role, name in found)
+    c.executemany("INSERT OR IGNORE INTO _routes VALUES (?, ?, ?, ?)", routes)
 
 
 # -- blobs

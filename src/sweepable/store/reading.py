@@ -243,7 +243,10 @@ class Reading(Catalogue):
             buffer: Any = bytearray(external.inline) if external.codec == "npy" else external.inline
         else:
             buffer = self._open_blob(external)
-        return codecs.decode_value(external.codec, buffer, parts)
+        try:
+            return codecs.decode_value(external.codec, buffer, parts)
+        except DamagedError as error:  # its class may not be there to be imported
+            raise DamagedError(f"{external.type_name}: {error}") from error.__cause__
 
     def _open_blob(self, external: External) -> Any:
         place = external.digest, EXTENSIONS[external.codec]

@@ -11,7 +11,7 @@ from blake3 import blake3
 
 from sweepable.errors import DamagedError
 from sweepable.identity.origin import is_user_code
-from sweepable.model import Argument, Failure, Layout, Outputs, part_digest
+from sweepable.model import Argument, Failure, GivenCalls, Layout, Outputs, Status, part_digest
 from sweepable.store import plain
 from sweepable.store.codecs import (
     CannotEncode,
@@ -28,6 +28,10 @@ from sweepable.store.plain import Extension, NotPlain
 #: Larger arguments are known by digest and summary only.
 ARGUMENT = 64 * 1024
 _TRACEBACK = 256 * 1024
+#: What an argument is that is neither plain nor in a blob: a few words, or the calls of a query.
+_SUMMARY, _CALLS = "summary", "calls"
+#: Bytes of a key.
+_KEY = 32
 
 #: Loads what stands elsewhere: ``load(external, parts)``.
 LoadExternal = Callable[[External, tuple[object, ...]], object]
@@ -129,6 +133,14 @@ def output_digest(data: bytes, layout: Layout, name: str) -> str:
     return blake3(b"elsewhere " + content if elsewhere else b"here " + content).hexdigest()
 
 
+def outputs_in_short(data: bytes, layout: Layout) -> dict[str, object]:
+    """The outputs by name, nothing being loaded: a `Summary` in the place of what stands elsewhere."""
+    found = _outputs(data, layout).items()
+    return {
+        name: Summary(described(_facts_of(part)), "") if isinstance(part, Extension) else part for name, part in found
+    }
+
+
 def brings_code(data: bytes) -> bool:
     """Whether a result is more than its bytes: it holds instances of the user's classes, functions, paths, pickles."""
     found: list[External] = []
@@ -178,7 +190,7 @@ def blobs_of(data: bytes | None) -> list[External]:
     found: list[External] = []
 
     def note(tag: str, content: Any) -> None:
-        if tag == "O" and content[0] == "summary":
+        if tag == "O" and content[0] in (_SUMMARY, _CALLS):
             return
         external = to_external(content if tag == "X" else content[0])
         if external.inline is None:
@@ -206,6 +218,9 @@ def _argument_value(argument: Argument, externals: Externals) -> bytes:
     value = argument.value
     if isinstance(value, Summary):
         return _summary(value.text)
+    if isinstance(value, GivenCalls):  # not by its pickle: it is kept whole, however many they are
+        keys = b"".join(map(bytes.fromhex, value.keys))
+        return plain.extension("O", plain.encode((_CALLS, value.function, value.statuses, keys), None))
     try:
         return plain.encode(value)
     except NotPlain:
@@ -219,7 +234,7 @@ def _argument_value(argument: Argument, externals: Externals) -> bytes:
 
 def _summary(text: str) -> bytes:
     # A value never holds an extension of its own: this cannot be taken for one.
-    return plain.extension("O", plain.encode(("summary", text), None))
+    return plain.extension("O", plain.encode((_SUMMARY, text), None))
 
 
 def decode_arguments(data: bytes, load: LoadExternal) -> tuple[Argument, ...]:
@@ -239,8 +254,8 @@ def _decoded_argument(part: Any, load: LoadExternal) -> Argument:
 
 def _argument_elsewhere(part: Extension, digest: str, load: LoadExternal) -> object:
     if part.tag == "O":
-        _, text = cast("Any", part.content)
-        return Summary(text, digest)
+        kind, *content = cast("Any", part.content)
+        return Summary(content[0], digest) if kind == _SUMMARY else _given_calls(*content)
     external = to_external(part.content)
     try:
         return load(external, ())
@@ -248,8 +263,15 @@ def _argument_elsewhere(part: Extension, digest: str, load: LoadExternal) -> obj
         return Summary(_words(external.type_name.rpartition(".")[2], external.dtype, external.shape), digest)
 
 
+def _given_calls(function: str, statuses: tuple[Status, ...], keys: bytes) -> GivenCalls:
+    each = (keys[start : start + _KEY].hex() for start in range(0, len(keys), _KEY))
+    return GivenCalls(function, statuses, tuple(each))
+
+
 def describe(value: object) -> str:
     """A value in a few words: ``ndarray float64 (1001,)``, ``list of 3``, ``function damp``."""
+    if isinstance(value, GivenCalls):
+        return value.text
     name = type_name(value).rpartition(".")[2]
     if is_user_code(type(value)):  # asked for nothing: its properties may do anything
         return name
