@@ -225,6 +225,14 @@ def test_large_buffers_stand_beside_the_pickle() -> None:
     assert np.frombuffer(buffer, float, 1, starts[0])[0] == 5.0
 
 
+def test_pickled_arrays_keep_their_byte_order() -> None:
+    """Numbers of another machine's byte order come back so, with gaps between them or without."""
+    numbers = np.arange(24, dtype=">i4").reshape(4, 6)
+    for array in (numbers, numbers.T, numbers[::2, ::-1], numbers[1], numbers[1:, 1]):
+        (back,) = through([array])
+        assert same(back, array) and back.dtype.str == ">i4"
+
+
 def test_values_beyond_a_limit_are_not_pickled_to_the_end() -> None:
     """Whether a large argument is kept is known without having pickled all of it."""
     assert pickles.encode(list(range(10**6)), limit=1000) is None

@@ -13,7 +13,7 @@ import struct
 import sys
 import types
 from collections.abc import Sequence
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias, cast
 
 import numpy as np
 
@@ -211,6 +211,9 @@ def _reduce(found: Any) -> tuple[Any, ...] | None:
     if type(found) is np.ndarray and found.dtype.kind in "mM" and found.nbytes >= _BESIDE:
         # NumPy lends no buffer of dates: pickle would copy them into its stream, and out of it at each load.
         return restore_dates, (found.view(np.int64), found.dtype)
+    if type(found) is np.ndarray and not (found.dtype.isnative or found.flags.forc or found.dtype.hasobject):
+        # NumPy would bring values with gaps between them back in the byte order of this machine.
+        return cast("tuple[Any, ...]", np.ascontiguousarray(found).__reduce_ex__(5))
     return _reduce_main(found)
 
 
