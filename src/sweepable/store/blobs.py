@@ -14,6 +14,7 @@ from sweepable.store.files import Buffer, Stamp
 #: Up to this size a blob is read and checked at every open; a larger one is mapped, and checked when its stamp is new.
 CHECKED = 1024 * 1024
 _HEX = frozenset("0123456789abcdef")
+_EXTENSIONS = frozenset({"npy", "frame", "pkl"})
 
 
 class Opened(NamedTuple):
@@ -38,7 +39,7 @@ class Blobs:
 
     def path(self, digest: str, extension: str) -> str:
         """Where a blob stands; only digests become paths."""
-        if len(digest) != 64 or not _HEX.issuperset(digest) or extension not in ("npy", "pkl"):
+        if len(digest) != 64 or not _HEX.issuperset(digest) or extension not in _EXTENSIONS:
             raise DamagedError(f"a stored value names no blob: {digest[:80]!r}")
         return os.path.join(self._folder, digest[:2], f"{digest}.{extension}")
 

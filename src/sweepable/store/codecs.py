@@ -9,7 +9,7 @@ import numpy as np
 
 from sweepable.errors import DamagedError
 from sweepable.identity.origin import is_user_code
-from sweepable.store import npy, pickles, plain
+from sweepable.store import frames, npy, pickles, plain
 from sweepable.store.files import Buffer
 from sweepable.store.pickles import CannotEncode
 
@@ -19,7 +19,9 @@ __all__ = ["CannotEncode", "External", "Externals", "OutputFacts", "Summary", "e
 INLINE = 4096
 #: The most that stands in one row; what comes after goes to files, however small.
 ROW = 64 * 1024
-EXTENSIONS = {"npy": "npy", "pickle": "pkl"}
+EXTENSIONS = {"npy": "npy", "frame": "frame", "pickle": "pkl"}
+#: Their values lie in the memory that they are read into, and are free to change.
+IN_PLACE = frozenset({"npy", "frame"})
 
 
 class Summary(NamedTuple):
@@ -38,7 +40,7 @@ class OutputFacts(NamedTuple):
     Attributes
     ----------
     codec : str
-        ``data``, ``npy`` or ``pickle``.
+        ``data``, ``npy``, ``frame`` or ``pickle``.
     nbytes : int
         Bytes that it takes in the store.
     type_name : str
@@ -116,11 +118,13 @@ def encode_value(
     """The codec for a value that is not plain, its bytes in chunks (none at all when beyond `limit`), and whether
     it brings code along.
     """
-    if codec != "pickle" and npy.accepts(value) and not parts:
-        assert isinstance(value, np.ndarray)
-        if limit is not None and value.nbytes > limit:
-            return "npy", [], False
-        return "npy", npy.encode(value), False
+    if codec != "pickle" and not parts:
+        if npy.accepts(value):
+            assert isinstance(value, np.ndarray)
+            return "npy", [] if limit is not None and value.nbytes > limit else npy.encode(value), False
+        chunks = frames.encode(value, limit)
+        if chunks is not None:
+            return "frame", chunks, False
     found = pickles.encode(value, limit=limit, parts=parts)
     return ("pickle", *found) if found is not None else ("pickle", [], False)
 
@@ -136,6 +140,8 @@ def decode_value(codec: str, buffer: Any, parts: Sequence[object] = ()) -> objec
     try:
         if codec == "npy":
             return npy.decode(buffer)
+        if codec == "frame":
+            return frames.decode(buffer)
         if codec == "pickle":
             return pickles.decode(buffer, parts)
     except plain.Malformed as error:

@@ -240,7 +240,7 @@ class Reading(Catalogue):
             self._check_trust()
         if external.inline is not None:
             # An array is given memory of its own, which its owner may change.
-            buffer: Any = bytearray(external.inline) if external.codec == "npy" else external.inline
+            buffer: Any = bytearray(external.inline) if external.codec in codecs.IN_PLACE else external.inline
         else:
             buffer = self._open_blob(external)
         try:
