@@ -172,6 +172,8 @@ def _consts_without_docstring(code: CodeType) -> tuple[object, ...]:
 
 
 def _constant(value: object) -> bytes:
+    if type(value) is str:  # by far the most: all names
+        return _framed(b"str ", value.encode("utf-8", "surrogatepass"))
     if isinstance(value, CodeType):
         return _framed(b"C", _framed(b"n", value.co_name.encode()) + normal(value))
     if isinstance(value, tuple):
