@@ -130,6 +130,8 @@ def _commit(name: str, folder: str | None, version: str) -> str | None:
 
 
 def _told(direct_url: str) -> str | None:
+    if not direct_url:  # as of nearly all packages, and finding out that nothing is no JSON takes longer
+        return None
     try:
         commit = json.loads(direct_url)["vcs_info"]["commit_id"]
     except (ValueError, KeyError, TypeError):
