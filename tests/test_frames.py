@@ -294,6 +294,15 @@ def test_changing_a_result_never_changes_the_store(tmp_path: Path) -> None:
     assert [path.suffix for path in blob_files(tmp_path)] == [".frame"]
 
 
+def test_frames_that_were_pickled_are_read(tmp_path: Path) -> None:
+    """What an earlier version has pickled is served, and a pickle is still there for the asking."""
+    outputs = {"table": sweepable.Output(pd.DataFrame, codec="pickle")}
+    made = sweepable.cache(lambda rows: frame(rows), name="made", store=tmp_path, outputs=outputs)
+    made(200_000)
+    assert_same(made(200_000), frame(200_000))
+    assert [path.suffix for path in blob_files(tmp_path)] == [".pkl"]
+
+
 def test_another_process_reads_what_one_has_stored(run_script: RunScript) -> None:
     """Frames are the same in the next process, which has not run the function."""
     script = """
