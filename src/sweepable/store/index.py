@@ -386,6 +386,8 @@ def _upstream_rows(c: sqlite3.Connection, upstream: tuple[UpstreamCall, ...]) ->
 def _write_lineage(
     c: sqlite3.Connection, call_id: int, function: int, upstream: tuple[UpstreamCall, ...], rows: _Upstream
 ) -> None:
+    if not rows:
+        return
     found = [(rows[key], role, name) for key, role, name in upstream if key in rows]
     edges = [(call_id, row[0], role, name) for row, role, name in found]
     c.executemany("INSERT OR IGNORE INTO _lineage VALUES (?, ?, ?, ?)", edges)
