@@ -451,6 +451,23 @@ def test_recursion_and_mutual_recursion(ran: list[Any]) -> None:
     assert even(10) is True and odd(10) is False
 
 
+def test_a_first_call_asks_the_index_no_more_than_it_has_to() -> None:
+    """A first call of plain values is one look, one more with its key held, and one transaction that adds two rows."""
+
+    @sweepable.cache
+    def three(a: float, b: float, c: int) -> tuple[float, float, float]:
+        return a + b, a * b, a - c
+
+    assert three(0.0, 2.0, 3) == (2.0, 0.0, -3.0)
+    statements: list[str] = []
+    connection = three.get_or_run(0.0, 2.0, 3)._store.connection()
+    connection.set_trace_callback(statements.append)
+    assert three(1.0, 2.0, 3) == (3.0, 2.0, -2.0)
+    connection.set_trace_callback(None)
+    words = [statement.split()[0] for statement in statements]
+    assert words == ["SELECT", "SELECT", "BEGIN", "SELECT", "PRAGMA", "INSERT", "INSERT", "COMMIT"]
+
+
 def test_threads_run_a_missing_call_once(ran: list[Any]) -> None:
     """Sixteen threads that ask for one call at once: one runs it, all get its value."""
     together = threading.Barrier(16)

@@ -18,10 +18,10 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
 from running import RunScript
-from storing import same
+from storing import outputs_of, same
 from sweepable.errors import DamagedError
-from sweepable.store import codecs, npy, pickles, plain
-from sweepable.store.codecs import CannotEncode
+from sweepable.store import codecs, npy, pickles, plain, results
+from sweepable.store.codecs import CannotEncode, Externals
 
 SCALARS = st.one_of(
     st.none(),
@@ -110,6 +110,39 @@ def test_containers_that_share_are_not_plain() -> None:
             plain.encode(value)
     first, second = through([inner, inner])
     assert first is second
+
+
+@given(SCALARS)
+def test_a_limit_holds_for_scalars_as_well(value: object) -> None:
+    """What takes more bytes than a row has room for is refused, whether it stands alone or in a container."""
+    size = len(plain.encode(value, None))
+    assert len(plain.encode(value, size)) == size and len(plain.encode((value,), size + 5)) == size + 5
+    for whole, limit in ((value, size - 1), ((value,), size + 4)):
+        with pytest.raises(plain.NotPlain):
+            plain.encode(whole, limit)
+
+
+@given(PLAIN)
+@example(b"\x80 perhaps a pickle")
+@example((b"\x80 perhaps a pickle", 1.0))
+@example(("long" * 2000, 1.0))
+@example(Point(1))
+@example({"a": 1.0, "b": object})
+@example((object, 1.0))
+@example(np.arange(3))
+def test_what_is_told_of_a_result_at_once_is_what_reading_it_tells(value: object) -> None:
+    """A result that is said to bring no code along, without being read, brings none."""
+    outputs = outputs_of(value)
+    data = results.encode_outputs(outputs, Externals(lambda extension, chunks, size: "0" * 64))
+    assert not (results.is_inert(outputs, data) and results.brings_code(data))
+
+
+@pytest.mark.parametrize("value", [1.0, None, "text", (1, 2.0, True), {"x": 0.5, "name": "a"}])
+def test_of_plain_numbers_it_is_told_at_once(value: object) -> None:
+    """Results of numbers and text, which most are, need not be read for it."""
+    outputs = outputs_of(value)
+    data = results.encode_outputs(outputs, Externals(lambda extension, chunks, size: "0" * 64))
+    assert results.is_inert(outputs, data)
 
 
 def test_equal_sets_are_equal_bytes() -> None:

@@ -72,6 +72,16 @@ def test_the_same_thread_may_hold_a_key_again(locks: KeyLocks, path: str) -> Non
     other.close()
 
 
+def test_a_block_that_is_never_left_frees_its_key(locks: KeyLocks, path: str) -> None:
+    """Where an interrupt comes between a block and its end, the key is free as soon as nothing refers to the block."""
+    other = locks_at(path)
+    block = locks.hold(KEY, who="f", wait=5)
+    assert block.__enter__() and not other.try_hold(KEY)
+    del block
+    assert other.try_hold(KEY)
+    other.close()
+
+
 def test_a_waiter_gets_the_key_when_it_is_free(locks: KeyLocks) -> None:
     """Threads that want one key take turns, and none is left out."""
     holding, most, done = [0], [0], []

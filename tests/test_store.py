@@ -12,6 +12,7 @@ import time
 import warnings
 from collections import OrderedDict, namedtuple
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -595,6 +596,18 @@ def test_a_transaction_that_came_to_nothing_leaves_nothing_remembered(
     )
     assert store.layout(stored.layout).names == ("y",) and store.layout(after.layout).names == ("x",)
     assert len({stored.version, after.version}) == 2
+
+
+def test_a_transaction_that_is_never_left_is_rolled_back(store: Store) -> None:
+    """Where an interrupt comes between a transaction and its end, nothing of it stays and others can write."""
+    store.put(new_call("before", 1.0))
+    block = store._connections.writing()
+    block.__enter__().execute("DELETE FROM _calls")
+    del block
+    assert not store.connection().in_transaction and again(store, "before") == 1.0
+    with ThreadPoolExecutor(1) as pool:  # a connection and locks of its own
+        pool.submit(store.put, new_call("after", 2.0)).result(timeout=30)
+    assert again(store, "after") == 2.0
 
 
 def test_a_store_among_other_files_hides_none_of_them(tmp_path: Path) -> None:

@@ -138,7 +138,7 @@ def begin(call: Call, store: Store) -> Audit:
     if store.read_only:  # nothing can be kept, so nothing is looked for
         return Audit(call, store, _Known(None), None)
     callee = call.callee
-    place = str(store.path), callee.name, callee.facts.home, call.version.digest
+    place = store.folder, callee.name, callee.facts.home, call.version.digest
     known = _known.get(place)
     if known is None:
         known = _known[place] = _Known(_stored(store, callee, call.version))
@@ -153,7 +153,7 @@ def begin(call: Call, store: Store) -> Audit:
 def keep(store: Store, call: Call, version: int, found: Found) -> None:
     """Keep what was found with a stored version; its functions are looked at on hits from now on."""
     store.write_audit(version, found.text())
-    place = str(store.path), call.callee.name, call.callee.facts.home, call.version.digest
+    place = store.folder, call.callee.name, call.callee.facts.home, call.version.digest
     _known.pop(place, None)
 
 

@@ -18,6 +18,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from contextvars import ContextVar
 from types import CodeType, FrameType
 from typing import Any
@@ -119,12 +120,13 @@ _elsewhere: dict[int, int] = {}
 _changing = threading.RLock()
 
 
-@contextlib.contextmanager
-def watching(watch: Watch | None) -> Iterator[None]:
+def watching(watch: Watch | None) -> AbstractContextManager[None]:
     """The time in which a run is watched; for None, in which no one who watches is to see it."""
-    if watch is None and not _active:
-        yield
-        return
+    return nullcontext() if watch is None and not _active else _watching(watch)
+
+
+@contextlib.contextmanager
+def _watching(watch: Watch | None) -> Iterator[None]:
     token = WATCHED.set(watch or _NOBODY)
     if watch is not None:
         _begin(watch)

@@ -173,6 +173,10 @@ class Call:
 
     def arguments(self) -> tuple[Argument, ...]:
         """The bound arguments as the store keeps them."""
+        query = imported("sweepable.query", "Query")
+        if self.callee.counts_all and not self.inputs and not any(isinstance(value, query) for value in self.bound):
+            whole = zip(self.callee.parameters, self.bound, self.parts, strict=True)
+            return tuple([Argument(name, "value", value, "", part) for name, value, part in whole])
         inputs = {found.place: found for found in self.inputs}
         parts = {index: part for (index, _), part in zip(self.callee.counted, self.parts, strict=True)}
         return tuple(

@@ -17,7 +17,7 @@ from sweepable.differences import Difference, Tolerance
 from sweepable.errors import NoCallFound, SweepableError
 from sweepable.findings import Found
 from sweepable.identity.values import is_frozen
-from sweepable.inside import Frame, within
+from sweepable.inside import Frame, Within
 from sweepable.lineage import CallNode
 from sweepable.model import StoredCall
 from sweepable.notices import logger
@@ -246,7 +246,7 @@ class _Rerun:
         from sweepable.auditing import watching
 
         try:
-            with within(Frame(store)), watching(watch):
+            with Within(Frame(store)), watching(watch):
                 self.value = _run(call, tuple(bound))
         except Exception as error:  # what it raises is what is asked for
             self.error = f"{type(error).__name__}: {error}"

@@ -23,26 +23,31 @@ def content_keys(call: Call, store: Store) -> ContentKeys | None:
     A call of the same content key has the same result: the same code of its own was given the same values. So a
     change of code upstream that changes no output, or another name, need not run anything below it again.
     """
+    own = [call.version.digest.encode(), *_distinguished(call)]
+    if not (call.inputs or call.held or call.dependencies):
+        values = zip(call.callee.counted, call.parts, strict=True)
+        alone = content_digest("arguments", *[each for (_, name), part in values for each in _value(name, part)])
+        return ContentKeys(content_digest("call by content", alone.encode(), *own), None, Content(alone, alone))
     upstream = [found.key for found in call.inputs] + [held.key for held, _ in call.held]
     upstream += [dependency.key for _, dependency in call.dependencies]
-    known = store.contents(upstream) if upstream else {}
+    known = store.contents(upstream)
     try:
         plain = content_digest("arguments", *_parts(call, store, _plain(known)))
     except (KeyError, UndigestibleError):
         return None
-    own = [call.version.digest.encode(), *_distinguished(call)]
     key = content_digest("call by content", plain.encode(), *own)
-    if not upstream:
-        return ContentKeys(key, None, Content(plain, plain))
     named = _named_arguments(call, store, known)
     named_key = None if named is None else content_digest("call by content and names", named.encode(), *own)
     return ContentKeys(key, named_key, Content(plain, named))
 
 
-def _distinguished(call: Call) -> Iterator[bytes]:
+def _distinguished(call: Call) -> tuple[bytes, ...]:
     """A pin says nothing of the code: there the name tells one function from another."""
-    if call.callee.options.version is not None:
-        yield call.callee.name.encode()
+    return () if call.callee.options.version is None else (call.callee.name.encode(),)
+
+
+def _value(name: str, part: bytes) -> tuple[bytes, bytes]:
+    return name.encode(), b"value " + part
 
 
 def _plain(known: Mapping[str, Content]) -> _Look:
@@ -71,13 +76,12 @@ def _parts(call: Call, store: Store, look: _Look) -> Iterator[bytes]:
     inputs = {found.place: found for found in call.inputs}
     holding = {held.name for held, _ in call.held}
     for (place, name), part in zip(call.callee.counted, call.parts, strict=True):
-        yield name.encode()
         if place in inputs:
-            yield _input(inputs[place], store, look)
+            yield from (name.encode(), _input(inputs[place], store, look))
         elif name in holding:
-            yield b"value " + key_part(Encoder(describe, look).encode(call.bound[place], name))
+            yield from _value(name, key_part(Encoder(describe, look).encode(call.bound[place], name)))
         else:
-            yield b"value " + part
+            yield from _value(name, part)
     for name, dependency in call.dependencies:
         yield _announced(name, look(dependency.key))
 
@@ -128,10 +132,11 @@ def content_of_stored(
             key = str(argument.value) if argument.kind != "value" else ""
             if not argument.part:
                 continue
-            yield argument.name.encode()
             if argument.kind == "value":
-                yield b"value " + argument.part
-            elif argument.kind == "call":
+                yield from _value(argument.name, argument.part)
+                continue
+            yield argument.name.encode()
+            if argument.kind == "call":
                 yield _call(look(key), declared[key])
             else:
                 yield _output(outputs[key, argument.field], argument.field, partial(look, key))

@@ -11,7 +11,7 @@ from sweepable.call import Call
 from sweepable.inside import note
 from sweepable.notices import logger
 from sweepable.runs import Obtained, Run
-from sweepable.serving import load, lookup, obtain_stored, take_over, with_upstream
+from sweepable.serving import load, lookup, obtain_held, obtain_stored, with_upstream
 from sweepable.store.store import LONGEST_WAIT, Store
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ async def _run(call: Call, store: Store) -> Obtained:
 
     run = Run(call, store)
     bound = await asyncio.to_thread(with_upstream, run) if call.inputs else with_upstream(run)
-    found = take_over(run)
+    found = obtain_held(run)
     if found is not None:
         return found
     with run.running():

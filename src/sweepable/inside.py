@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator
 from contextvars import ContextVar
+from types import TracebackType
 
 from sweepable.call import Call
 from sweepable.model import UpstreamCall
@@ -36,15 +35,26 @@ def note(store: Store, call: Call) -> None:
         frame.children.append(UpstreamCall(call.key, "nested", call.callee.identifier))
 
 
-@contextlib.contextmanager
-def within(frame: Frame | None) -> Iterator[None]:
-    """The time in which calls belong to `frame`; to no run at all, for None."""
-    token, asked = FRAME.set(frame), ASKED.set(frame.asked if frame is not None else None)
-    read = READ.set(frame.read if frame is not None else None)
-    try:
-        yield
-    finally:
-        with contextlib.suppress(ValueError):  # a coroutine that is closed elsewhere than it ran
-            FRAME.reset(token)
+class Within:
+    """The time in which calls belong to a frame; to no run at all, for None."""
+
+    __slots__ = ("_before", "_frame")
+
+    def __init__(self, frame: Frame | None) -> None:
+        self._frame = frame
+
+    def __enter__(self) -> None:
+        frame = self._frame
+        asked, read = (None, None) if frame is None else (frame.asked, frame.read)
+        self._before = FRAME.set(frame), ASKED.set(asked), READ.set(read)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        frame, asked, read = self._before
+        try:
+            FRAME.reset(frame)
             ASKED.reset(asked)
             READ.reset(read)
+        except ValueError:  # a coroutine that is closed elsewhere than it ran
+            pass

@@ -40,6 +40,8 @@ def warn_once(mark: tuple[object, ...], message: str, category: type[Warning]) -
 
 def first(mark: tuple[object, ...]) -> bool:
     """Whether this mark has not been met in this process."""
+    if mark in _said:
+        return False
     with _saying:
         fresh = mark not in _said
         _said.add(mark)

@@ -28,9 +28,10 @@ from sweepable.findings import with_outside
 from sweepable.identity.code import describe
 from sweepable.identity.origin import OWN_NAME, STDLIB_NAMES, is_user_code, underlying
 from sweepable.identity.values import Encoder, is_frozen
-from sweepable.inside import Frame, within
+from sweepable.inside import Frame, Within
 from sweepable.model import (
     CodeVersion,
+    Content,
     ContentKeys,
     Environment,
     Failure,
@@ -111,7 +112,7 @@ class Run:
         self._audit = audited.begin(self.call, self.store)
         self.started, begun = time.time(), time.perf_counter()
         try:
-            with within(self.frame), self._audit.watching():
+            with Within(self.frame), self._audit.watching():
                 yield
         except BaseException as error:
             self.seconds = time.perf_counter() - begun
@@ -210,12 +211,16 @@ class Run:
     # -- what is stored of it
 
     def _upstream(self) -> tuple[UpstreamCall, ...]:
-        declared = {upstream.key for _, upstream in self.call.dependencies}
+        call = self.call
+        if not (self.frame.children or call.inputs or call.held or call.dependencies):
+            return ()
+        declared = {upstream.key for _, upstream in call.dependencies}
         nested = [child for child in self.frame.children if child.key not in declared]
-        return tuple(dict.fromkeys([*self.call.lineage(), *nested]))
+        return tuple(dict.fromkeys([*call.lineage(), *nested]))
 
     def _new_call(self, status: Status, outputs: Outputs | None = None, failure: Failure | None = None) -> NewCall:
-        new = new_call(
+        environment = self._environment if self._environment is not None else environment_of(self.call)
+        return new_call(
             self.call,
             status,
             self.started,
@@ -223,15 +228,15 @@ class Run:
             outputs=outputs,
             failure=failure,
             upstream=self._upstream(),
-            environment=self._environment,
+            environment=with_outside(environment, self._audit.state),
+            audit=self._audit.text,
+            content_key=None if self.content_keys is None else self._content_key(self.content_keys),
+            arguments_content=self._arguments_content(),
         )
-        new = new._replace(environment=with_outside(new.environment, self._audit.state), audit=self._audit.text)
-        return new if self.content_keys is None else self._by_content(new, self._content_key(self.content_keys))
 
-    def _by_content(self, new: NewCall, content_key: str | None) -> NewCall:
+    def _arguments_content(self) -> Content | None:
         # What it has to do with beside its arguments is no part of its content.
-        arguments = self.content_keys.arguments if self.content_keys is not None and self._alone else None
-        return new._replace(content_key=content_key, arguments_content=arguments)
+        return self.content_keys.arguments if self.content_keys is not None and self._alone else None
 
     def _content_key(self, keys: ContentKeys) -> str | None:
         """The key under which later calls may take it over; None if it read what is not content."""
@@ -242,8 +247,16 @@ class Run:
 
     def taking(self, content_key: str) -> NewCall:
         """The call as the store is told of it where it takes over the result of another one."""
-        new = new_call(self.call, "done", 0.0, 0.0, upstream=self._upstream(), environment=Environment())
-        return self._by_content(new, content_key)
+        return new_call(
+            self.call,
+            "done",
+            0.0,
+            0.0,
+            upstream=self._upstream(),
+            environment=Environment(),
+            content_key=content_key,
+            arguments_content=self._arguments_content(),
+        )
 
     def _keep_failure(self, error: Exception) -> None:
         if self.store.read_only:
@@ -317,6 +330,9 @@ def new_call(
     failure: Failure | None = None,
     upstream: tuple[UpstreamCall, ...] = (),
     environment: Environment | None = None,
+    audit: str = "",
+    content_key: str | None = None,
+    arguments_content: Content | None = None,
 ) -> NewCall:
     """What the store is told about a call."""
     return NewCall(
@@ -331,6 +347,9 @@ def new_call(
         failure=failure,
         upstream=upstream,
         environment=environment if environment is not None else environment_of(call),
+        content_key=content_key,
+        arguments_content=arguments_content,
+        audit=audit,
     )
 
 
@@ -345,10 +364,13 @@ def environment_of(call: Call) -> Environment:
         return Environment()
 
 
+_BUILT_IN = frozenset({type(None), bool, int, float, complex, str, bytes, tuple, list, dict})
+
+
 def _given(call: Call) -> list[str]:
     """The packages that arguments are objects of: their methods run, though the code does not name them."""
     found = []
-    for kind in {type(value) for value in call.bound}:
+    for kind in {type(value) for value in call.bound} - _BUILT_IN:
         name = str(kind.__module__).partition(".")[0]
         if name not in STDLIB_NAMES and name != OWN_NAME and not is_user_code(kind):
             found.append(name)
@@ -388,7 +410,7 @@ def quietly() -> Iterator[None]:
 def announce(call: Call, store: Store) -> None:
     """At the first run of a version: what could not be followed, and how many results are of older code."""
     name = call.callee.name
-    if not first((announce, name, store.path, call.version.digest)) or _quiet.get():
+    if not first((announce, name, store.folder, call.version.digest)) or _quiet.get():
         return
     for sentence in call.version.untracked:
         warn_once((UntrackedCode, name, sentence), f"{name}: {sentence}", UntrackedCode)

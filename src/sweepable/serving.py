@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, cast
 
 from sweepable.call import Call
@@ -13,7 +13,7 @@ from sweepable.contents import content_keys
 from sweepable.errors import DamagedError, SecurityWarning, TrustError
 from sweepable.foreign import compare
 from sweepable.imported import imported
-from sweepable.inside import FRAME, note, within
+from sweepable.inside import FRAME, Within, note
 from sweepable.model import Status, StoredCall
 from sweepable.notices import logger, warn_once
 from sweepable.outside import is_sound, stands
@@ -134,8 +134,7 @@ def _run_once(call: Call, store: Store) -> Obtained:
     run = Run(call, store)
     bound = with_upstream(run)
     with store.hold(call.key, who=call.title):
-        # Somebody else may have run it meanwhile.
-        found = obtain_stored(call, store) or take_over(run)
+        found = obtain_held(run)
         if found is not None:
             return found
         with run.running():
@@ -143,11 +142,22 @@ def _run_once(call: Call, store: Store) -> Obtained:
         return run.finish(value)
 
 
-def take_over(run: Run) -> Obtained | None:
-    """The call's value if a call of the same content is stored, which it takes over; its upstream has to be there."""
+def obtain_held(run: Run) -> Obtained | None:
+    """The call's value if it need not run, its key being held and its upstream there.
+
+    Somebody else may have run it meanwhile, or a call of the same content is stored.
+    """
     call, store = run.call, run.store
     run.content_keys = keys = content_keys(call, store)
     candidates = [key for key in (keys.plain, keys.named) if key is not None] if keys is not None else []
+    if not store.is_met(call.key, candidates):
+        return None
+    return obtain_stored(call, store) or _take_over(run, candidates)
+
+
+def _take_over(run: Run, candidates: Sequence[str]) -> Obtained | None:
+    """The call's value if a call of the same content is stored, which it takes over."""
+    call, store = run.call, run.store
     for candidate in candidates:
         origin = store.find_by_content(candidate)
         # Of the very call, too, the result may have come of code that has changed since.
@@ -172,14 +182,16 @@ def _taken(run: Run, content_key: str, origin: StoredCall) -> StoredCall | None:
 def with_upstream(run: Run) -> tuple[object, ...]:
     """The bound arguments with Records and outputs in the place of upstream calls, run if they have to be."""
     call = run.call
-    for source in (*(source for _, source in call.held), *call.callee.code.calls):
+    for source in (*[source for _, source in call.held], *call.callee.code.calls):
         if isinstance(source, Record):
             unload(source)
             run.doubt(source, given=True)
-    bound = [_at_key(call, place, value) for place, value in enumerate(call.bound)]
+    bound = list(call.bound)
+    if imported("sweepable.query", "Query"):  # else there is none among them
+        bound = [_at_key(call, place, value) for place, value in enumerate(bound)]
     if not call.inputs:
         return tuple(bound)
-    with within(None):  # they are upstream of this call, not made inside of what calls it
+    with Within(None):  # they are upstream of this call, not made inside of what calls it
         for found in call.inputs:
             given = isinstance(found.source, Record)
             record = fresh(found.source) if isinstance(found.source, Record) else record_of(found.source)

@@ -14,7 +14,7 @@ from sweepable.callee import Callee
 from sweepable.errors import MigrationError
 from sweepable.identity.code import describe
 from sweepable.identity.values import Encoder
-from sweepable.inside import within
+from sweepable.inside import Within
 from sweepable.model import Argument, GivenCalls, Outputs
 from sweepable.outputs import summary
 from sweepable.record import Record
@@ -118,7 +118,7 @@ def run(call: Call, store: Store) -> Any:
     """What the function returns for a call; the call itself is not stored, though cached calls inside it are."""
     doing = Run(call, store)
     bound = with_upstream(doing)
-    with within(doing.frame):
+    with Within(doing.frame):
         value = call.callee.binder.invoke(call.callee.function, bound)
         if call.callee.is_async:
             value = _awaited(value)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 
 from blake3 import blake3
 
@@ -16,7 +17,8 @@ _SIZES = [size.to_bytes(8, "little") for size in range(256)]
 
 def framed(part: bytes) -> bytes:
     """`part` with its length before it, so that a sequence of parts reads in one way only."""
-    return len(part).to_bytes(8, "little") + part
+    size = len(part)
+    return (_SIZES[size] if size < 256 else size.to_bytes(8, "little")) + part
 
 
 #: Encodings up to this length stand in a key as they are; of longer ones stands the digest.
@@ -85,9 +87,19 @@ def content_digest(kind: str, *parts: bytes) -> str:
     *parts : bytes
         What it consists of.
     """
-    whole = blake3(b"".join(map(framed, (b"sweepable content 1", kind.encode(), *parts))))
-    # Half of a key's length: every call has three of them in its row.
-    return whole.hexdigest(length=16)
+    whole = [_opening(kind)]
+    add = whole.append
+    for part in parts:  # as `framed` does it: every call that runs has three of them
+        size = len(part)
+        add(_SIZES[size] if size < 256 else size.to_bytes(8, "little"))
+        add(part)
+    # Half of a key's length: they stand in every row.
+    return blake3(b"".join(whole)).hexdigest(length=16)
+
+
+@lru_cache(maxsize=64)
+def _opening(kind: str) -> bytes:
+    return framed(b"sweepable content 1") + framed(kind.encode())
 
 
 def pinned_version(label: str, home: str, closure: bytes, packages: Sequence[str] = ()) -> str:

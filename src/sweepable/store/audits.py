@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 from sweepable.findings import OUTSIDE, Found, Outside, found_in, merged, outside_of, with_outside
 from sweepable.model import Environment
@@ -41,24 +41,28 @@ def is_pure(c: sqlite3.Connection, version: int, taken_from: int | None) -> bool
 def carried(environment: Environment) -> str:
     """What is to be kept with the version of a call that was not audited itself, but brings functions along."""
     found = outside_of(environment.text)
+    if not found:
+        return ""
     places = ((*label.partition(":")[::2], digest) for label, digest in found.items())
     functions = (
         Outside(module, "" if name.startswith("?") else name, name.lstrip("?") if name.startswith("?") else "", digest)
         for module, name, digest in places
     )
-    return Found(functions=tuple(functions)).text() if found else ""
+    return Found(functions=tuple(functions)).text()
 
 
-def with_inherited(c: sqlite3.Connection, own: Environment, upstream: Iterable[int], interned: Interned) -> Environment:
+def with_inherited(c: sqlite3.Connection, own: Environment, upstream: Sequence[int], interned: Interned) -> Environment:
     """The environment of a call: what ran for its upstream calls, and is in no version, ran for it as well.
 
     Parameters
     ----------
     own : Environment
         Its own environment.
-    upstream : iterable of int
+    upstream : sequence of int
         The environments of its upstream calls.
     """
+    if not upstream:
+        return own
     texts = [text for id in dict.fromkeys(upstream) if (text := interned.once(("outside", id), _outside, c, id))]
     if not texts:
         return own

@@ -14,7 +14,7 @@ import math
 import re
 from collections.abc import Callable
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 import numpy as np
 from blake3 import blake3
@@ -37,11 +37,27 @@ _NUMPY = (np.bool_, np.number, np.str_, np.bytes_, np.datetime64)
 _SCALARS = (*_PYTHON, *_NUMPY)
 
 
+#: Types of which it is known at once that they are no scalars.
+_CONTAINERS = frozenset({tuple, list, dict, set, frozenset, np.ndarray})
+
+
 def is_scalar(value: object) -> bool:
     """Whether an output has a column of its own; None counts, being what a scalar that is not there is."""
+    if type(value) in _CONTAINERS:
+        return False
     if value is None or isinstance(value, _SCALARS):
         return True
     return any(isinstance(value, imported(*where)) for where, _ in _BY_NAME)
+
+
+def is_cell(value: object) -> TypeGuard[int | float | str | None]:
+    """Whether a value stands in a cell as it is."""
+    kind = type(value)
+    if kind is float:
+        return value == value
+    if kind is int:
+        return -(2**63) <= value < 2**63  # type: ignore[operator]
+    return value is None or (kind is str and len(value) <= LONGEST and value.isascii())  # type: ignore[arg-type,attr-defined]
 
 
 def to_cell(value: object, digest: str = "") -> Cell:
@@ -54,19 +70,15 @@ def to_cell(value: object, digest: str = "") -> Cell:
     digest : str, default ""
         The digest of its content, for values without a short form.
     """
-    kind = type(value)
-    if value is None or (kind is float and value == value):
-        return value  # type: ignore[return-value]
-    if kind is int and -(2**63) <= value < 2**63:  # type: ignore[operator]
-        return value  # type: ignore[return-value]
-    if kind is str and len(value) <= LONGEST and value.isascii():  # type: ignore[arg-type,attr-defined]
-        return value  # type: ignore[return-value]
-    for types, convert in _CONVERSIONS:
-        if isinstance(value, types):
-            return convert(value, digest)
-    for where, convert in _BY_NAME:
-        if isinstance(value, imported(*where)):
-            return convert(value, digest)
+    if is_cell(value):
+        return value
+    if type(value) not in _CONTAINERS:
+        for types, convert in _CONVERSIONS:
+            if isinstance(value, types):
+                return convert(value, digest)
+        for where, convert in _BY_NAME:
+            if isinstance(value, imported(*where)):
+                return convert(value, digest)
     return _described(describe(value), digest)
 
 

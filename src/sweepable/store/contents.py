@@ -11,7 +11,7 @@ from blake3 import blake3
 
 from sweepable.identity.key import content_digest
 from sweepable.model import Content, Layout, NewCall
-from sweepable.store.results import brings_code
+from sweepable.store.results import brings_code, is_inert
 
 #: Role and name under which a call stands upstream of another, and its id.
 Edge: TypeAlias = tuple[str, str, int]
@@ -52,7 +52,8 @@ def of_call(
     if new.arguments_content is None or new.status != "done":
         return None
     # An instance's methods are part of what it is, and none of them is in its bytes.
-    code = new.version.digest if brings_code(result) else ""
+    is_inert_result = new.outputs is not None and is_inert(new.outputs, result)
+    code = "" if is_inert_result or not brings_code(result) else new.version.digest
     names = (name.encode("utf-8", "surrogatepass") for name in layout.names)
     outputs = (code.encode(), layout.kind.encode(), blake3(result).digest(), *names)
     plain = content_digest("call", new.arguments_content.plain.encode(), *outputs)
@@ -67,7 +68,7 @@ def of_call(
 
 def _steps(c: sqlite3.Connection, edges: Iterable[Edge]) -> list[bytes] | None:
     """The upstream calls by role, name, function and content, as a Record shows them; None if one has no content."""
-    ordered = sorted(set(edges))
+    ordered = sorted(set(edges)) if edges else []
     if not ordered:
         return []
     rows = c.execute(_NAMED, (json.dumps([id for _, _, id in ordered]),)).fetchall()

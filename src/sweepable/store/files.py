@@ -25,6 +25,8 @@ Buffer = bytes | bytearray | memoryview
 
 #: Whether byte ranges can be locked per open file: the layout of ``struct flock`` below is that of 64-bit Linux.
 RANGE_LOCKS = _LOCKS and hasattr(fcntl, "F_OFD_SETLK") and sys.platform == "linux" and sys.maxsize > 2**32
+#: l_type, l_whence, l_start, l_len, l_pid; the pid has to be 0 for locks of open files
+_FLOCK = struct.Struct("hhqqi4x")
 _READ = os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0)
 _CREATE = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0)
 _BUSY = (errno.EAGAIN, errno.EACCES, errno.EWOULDBLOCK)
@@ -228,8 +230,7 @@ def unlock_byte(descriptor: int, offset: int) -> None:
 
 
 def _range(kind: int, offset: int) -> bytes:
-    # l_type, l_whence, l_start, l_len, l_pid; the pid has to be 0 for locks of open files
-    return struct.pack("hhqqi4x", kind, os.SEEK_SET, offset, 1, 0)
+    return _FLOCK.pack(kind, os.SEEK_SET, offset, 1, 0)
 
 
 def _granted(call: object, *arguments: object) -> bool:

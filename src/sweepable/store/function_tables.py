@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 
 from sweepable.store import schema
 from sweepable.store.cells import Cell
@@ -74,9 +75,13 @@ def write_row(
 ) -> None:
     """Write a call's row, of those cells that have a column."""
     found = {known[column]: cell for column, cell in cells.items() if column in known}
-    names = "".join(f', "{name}"' for name in found)
-    marks = ", ?" * len(found)
-    c.execute(f'INSERT OR REPLACE INTO "{table}" (id{names}) VALUES (?{marks})', (call_id, *found.values()))
+    c.execute(_insertion(table, tuple(found)), (call_id, *found.values()))
+
+
+@lru_cache(maxsize=1024)
+def _insertion(table: str, columns: tuple[str, ...]) -> str:
+    names = "".join(f', "{name}"' for name in columns)
+    return f'INSERT OR REPLACE INTO "{table}" (id{names}) VALUES (?{", ?" * len(columns)})'
 
 
 def replace_outputs(

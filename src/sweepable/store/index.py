@@ -122,6 +122,9 @@ _RANK = {"done": 3, "tainted": 2}
 
 # -- writing a call
 
+#: Whether there is anything under a key. Nearly always there is nothing: a call is written when it has just run.
+_MET = "SELECT 1 FROM _calls WHERE key = ?1 UNION ALL SELECT 1 FROM _damaged WHERE key = ?1 LIMIT 1"
+
 
 def put(
     c: sqlite3.Connection,
@@ -146,21 +149,23 @@ def put(
     replaces : callable, optional
         Whether to replace a call that would stay: its result can no longer be read.
     """
-    found, stored = find(c, new.key)
-    if stored is not None and stays(stored, new.status) and not replaces(stored):
-        return stored
-    if found is not None:
-        function_tables.drop_row(c, found)
+    found, call_id = None, None
+    if c.execute(_MET, (new.key,)).fetchone() is not None:
+        found, stored = find(c, new.key)
+        if stored is not None and stays(stored, new.status) and not replaces(stored):
+            return stored
+        if found is not None:
+            function_tables.drop_row(c, found)
+        call_id = found if found is not None else damage.former_id(c, new.key)
     interned.refresh(c)
     at = (new.function.name, new.function.home, new.version.digest)
-    function, table = interned.once(("function", *at), function_id, c, new.function, new.version.digest)
+    function, table, version = interned.once(("place", *at), _place, c, new)
     upstream = _upstream_rows(c, new.upstream)
-    call_id = found if found is not None else damage.former_id(c, new.key)
     layout = new.outputs.layout if new.outputs else prepared.layout
     values = (
         new.key,
         function,
-        interned.once(("version", *at), version_id, c, function, new.version),
+        version,
         _ancestry_id(c, [row[0] for row in upstream.values()], interned),
         new.status,
         interned.once(layout, _layout_id, c, layout) if layout else 0,
@@ -168,8 +173,8 @@ def put(
         prepared.result,
         prepared.error,
     )
-    environment = _noted(c, new, values[2], [row[3] for row in upstream.values()], interned)
-    content = _content(c, new, layout, prepared, upstream) if _is_pure(c, new, values[2], interned) else _NO_CONTENT
+    environment = _noted(c, new, version, [row[3] for row in upstream.values()], interned)
+    content = _content(c, new, layout, prepared, upstream) if _is_pure(c, new, version, interned) else _NO_CONTENT
     further = (new.started, new.seconds, environment, *content, new.taken_from, new.migration)
     if call_id is not None:
         c.execute("DELETE FROM _lineage WHERE downstream = ?", (call_id,))
@@ -181,6 +186,12 @@ def put(
         _write_table_row(c, call_id, (function, table), _cells(prepared, upstream), prepared.cells, interned)
     head, tail = values[:5], values[5:]
     return StoredCall(call_id, *head, new.started, new.seconds, *tail, environment)
+
+
+def _place(c: sqlite3.Connection, new: NewCall) -> tuple[int, str, int]:
+    """The function's id and table, and the version's id."""
+    function, table = function_id(c, new.function, new.version.digest)
+    return function, table, version_id(c, function, new.version)
 
 
 def _noted(c: sqlite3.Connection, new: NewCall, version: int, upstream: list[int], interned: Interned) -> int:
@@ -213,7 +224,7 @@ def _write_table_row(
 ) -> None:
     function, table = place
     known = interned.once(("columns", function), function_tables.columns, c, function)
-    if not known.keys() >= set(wanted):
+    if not all(map(known.__contains__, wanted)):
         known |= function_tables.ensure_columns(c, function, table, wanted)
     function_tables.write_row(c, table, call_id, known, cells)
 
@@ -235,7 +246,7 @@ def _content(
     """The columns ``content_key``, ``content`` and ``content_named``."""
     if layout is None or prepared.result is None:
         return _NO_CONTENT
-    edges = ((role, name, upstream[key][0]) for key, role, name in new.upstream if key in upstream)
+    edges = [(role, name, upstream[key][0]) for key, role, name in new.upstream if key in upstream]
     content = contents.of_call(c, new, layout, prepared.result, edges)
     return _NO_CONTENT if content is None else (new.content_key, *content)
 
@@ -312,21 +323,6 @@ def version_id(c: sqlite3.Connection, function: int, version: CodeVersion) -> in
     return cast("int", cursor.lastrowid)
 
 
-def set_label(c: sqlite3.Connection, version: int, label: str | None) -> None:
-    """Call a version something, or nothing any more."""
-    c.execute("UPDATE _versions SET label = ? WHERE id = ?", (label, version))
-
-
-def labelled(c: sqlite3.Connection, version: int, label: str) -> int | None:
-    """Another version of the same function that bears this label."""
-    query = (
-        "SELECT o.id FROM _versions AS v JOIN _versions AS o ON o.function = v.function AND o.id <> v.id "
-        "WHERE v.id = ? AND o.label = ?"
-    )
-    row = c.execute(query, (version, label)).fetchone()
-    return None if row is None else cast("int", row[0])
-
-
 def storable(text: str) -> str:
     """SQLite takes no lone surrogates, which a source or a path may contain."""
     return text.encode("utf-8", "backslashreplace").decode()
@@ -380,14 +376,18 @@ def _intern(c: sqlite3.Connection, table: str, text: str, column: str = "text") 
 
 def _upstream_rows(c: sqlite3.Connection, upstream: tuple[UpstreamCall, ...]) -> _Upstream:
     """Id, function and key of each upstream call that is in this store; one in another store has no row here."""
+    if not upstream:
+        return {}
     query = "SELECT c.id, c.function, c.key, c.environment FROM json_each(?) AS k JOIN _calls AS c ON c.key = k.value"
     keys = list(dict.fromkeys(call.key for call in upstream))
-    return {row[2]: row for row in c.execute(query, (json.dumps(keys),))} if keys else {}
+    return {row[2]: row for row in c.execute(query, (json.dumps(keys),))}
 
 
 def _write_lineage(
     c: sqlite3.Connection, call_id: int, function: int, upstream: tuple[UpstreamCall, ...], rows: _Upstream
 ) -> None:
+    if not rows:
+        return
     found = [(rows[key], role, name) for key, role, name in upstream if key in rows]
     edges = [(call_id, row[0], role, name) for row, role, name in found]
     c.executemany("INSERT OR IGNORE INTO _lineage VALUES (?, ?, ?, ?)", edges)

@@ -7,6 +7,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterator
+from types import TracebackType
 
 from sweepable.errors import StoreError
 from sweepable.notices import logger
@@ -75,7 +76,10 @@ class KeyLocks:
         self._reset()
 
     def _reset(self) -> None:
-        self._changed = threading.Condition()
+        # The lock of the condition is taken by itself: this is on the way of every call that runs.
+        self._lock = threading.RLock()
+        self._changed = threading.Condition(self._lock)
+        self._waiters = 0
         self._holders: dict[str, tuple[int, int]] = {}
         self._descriptor: int | None = None
         self._opened = False
@@ -83,7 +87,7 @@ class KeyLocks:
     def try_hold(self, key: str) -> bool:
         """Hold a key if nobody does; a thread that holds it already holds it once more."""
         me = threading.get_ident()
-        with self._changed:
+        with self._lock:
             owner, times = self._holders.get(key, (me, 0))
             if owner != me or not (times or self._lock_byte(key)):
                 return False
@@ -92,7 +96,7 @@ class KeyLocks:
 
     def release(self, key: str) -> None:
         """Give up a key that was held."""
-        with self._changed:
+        with self._lock:
             owner, times = self._holders.get(key, (0, 0))
             if not times:
                 return
@@ -100,19 +104,16 @@ class KeyLocks:
                 self._holders[key] = (owner, times - 1)
                 return
             del self._holders[key]
-            self._changed.notify_all()
+            if self._waiters:
+                self._changed.notify_all()
             if self._descriptor is not None:
                 files.unlock_byte(self._descriptor, offset(key))
 
-    @contextlib.contextmanager
-    def hold(self, key: str, *, who: str | Callable[[], str], wait: float | None) -> Iterator[bool]:
+    def hold(
+        self, key: str, *, who: str | Callable[[], str], wait: float | None
+    ) -> contextlib.AbstractContextManager[bool]:
         """Hold a key for the length of a block; False where the wait was given up."""
-        held = self.try_hold(key) or self._wait(key, who, wait)
-        try:
-            yield held
-        finally:
-            if held:
-                self.release(key)
+        return _Hold(self, key, who, wait)
 
     def _wait(self, key: str, who: str | Callable[[], str], wait: float | None) -> bool:
         began, delay, told = time.monotonic(), _SHORTEST, False
@@ -127,7 +128,11 @@ class KeyLocks:
                     "waiting since %.0f s for %s, which another process or thread is running", waited, _text(who)
                 )
             with self._changed:
-                self._changed.wait(delay)
+                self._waiters += 1
+                try:
+                    self._changed.wait(delay)
+                finally:
+                    self._waiters -= 1
             delay = min(delay * 2, _LONGEST)
         return True
 
@@ -144,9 +149,9 @@ class KeyLocks:
 
     def before_fork(self) -> Callable[[], None]:
         """Wait until no thread is amid taking a lock; returns what lets them go on."""
-        changed = self._changed
-        changed.acquire()
-        return changed.release
+        lock = self._lock
+        lock.acquire()
+        return lock.release
 
     def forked(self) -> None:
         """In a forked child: the locks are the parent's, and must not outlive it here."""
@@ -159,6 +164,34 @@ class KeyLocks:
             with contextlib.suppress(OSError):
                 os.close(self._descriptor)
         self._descriptor, self._opened = None, False
+
+
+class _Hold:
+    """A key that is held for the length of a block. A class of its own: a generator costs twice as much."""
+
+    __slots__ = ("_held", "_key", "_locks", "_wait", "_who")
+
+    def __init__(self, locks: KeyLocks, key: str, who: str | Callable[[], str], wait: float | None) -> None:
+        self._locks = locks
+        self._key = key
+        self._who = who
+        self._wait = wait
+        self._held = False
+
+    def __enter__(self) -> bool:
+        self._held = self._locks.try_hold(self._key) or self._locks._wait(self._key, self._who, self._wait)
+        return self._held
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._held:
+            self._held = False
+            self._locks.release(self._key)
+
+    def __del__(self) -> None:
+        if self._held:  # an interrupt came just when the block was left
+            self._locks.release(self._key)
 
 
 def offset(key: str) -> int:

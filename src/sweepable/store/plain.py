@@ -56,9 +56,11 @@ class _Writer:
         self.parts.append(data)
 
     def value(self, value: object) -> None:
-        write = _WRITERS.get(type(value))
-        if write is not None:
-            write(self, value)
+        kind = type(value)
+        if kind in _SCALARS:
+            self.add(_SCALARS[kind](value))
+        elif kind in _WRITERS:
+            _WRITERS[kind](self, value)
         elif isinstance(value, np.generic):
             _write_scalar(self, value)
         else:
@@ -83,11 +85,11 @@ class _Writer:
 _U32, _I64, _F64, _C128 = struct.Struct("<I"), struct.Struct("<q"), struct.Struct("<d"), struct.Struct("<dd")
 
 
-def _write_int(out: _Writer, value: int) -> None:
+def _int(value: int) -> bytes:
     if -(2**63) <= value < 2**63:
-        out.add(b"i" + _I64.pack(value))
-    else:
-        _write_sized(out, b"I", value.to_bytes(value.bit_length() // 8 + 1, "little", signed=True))
+        return b"i" + _I64.pack(value)
+    data = value.to_bytes(value.bit_length() // 8 + 1, "little", signed=True)
+    return b"I" + _U32.pack(len(data)) + data
 
 
 def _write_sized(out: _Writer, tag: bytes, data: bytes) -> None:
@@ -146,12 +148,17 @@ def _write_scalar(out: _Writer, value: np.generic) -> None:
     out.add(b"n" + bytes([len(text)]) + text.encode() + value.tobytes())
 
 
+#: Of what holds nothing else and is short, or was made in memory already: most of what is written.
+_SCALARS: dict[type, Callable[[Any], bytes]] = {
+    type(None): lambda value: b"N",
+    bool: lambda value: b"T" if value else b"F",
+    int: _int,
+    float: lambda value: b"d" + _F64.pack(value),
+    complex: lambda value: b"c" + _C128.pack(value.real, value.imag),
+    np.float64: lambda value: b"f" + _F64.pack(value),
+    np.bool_: lambda value: b"?" + (b"\1" if value else b"\0"),
+}
 _WRITERS: dict[type, Callable[[_Writer, Any], None]] = {
-    type(None): lambda out, value: out.add(b"N"),
-    bool: lambda out, value: out.add(b"T" if value else b"F"),
-    int: _write_int,
-    float: lambda out, value: out.add(b"d" + _F64.pack(value)),
-    complex: lambda out, value: out.add(b"c" + _C128.pack(value.real, value.imag)),
     str: _write_str,
     bytes: lambda out, value: _write_sized(out, b"b", value),
     tuple: lambda out, value: out.many(b"t", value, len(value)),
@@ -159,8 +166,6 @@ _WRITERS: dict[type, Callable[[_Writer, Any], None]] = {
     dict: _write_dict,
     set: _write_set,
     frozenset: lambda out, value: _write_unordered(out, b"Z", value),
-    np.float64: lambda out, value: out.add(b"f" + _F64.pack(value)),
-    np.bool_: lambda out, value: out.add(b"?" + (b"\1" if value else b"\0")),
 }
 
 
@@ -179,6 +184,12 @@ def encode(value: object, limit: int | None = LIMIT) -> bytes:
     NotPlain
         When the value is of another type, too large, too deep, or holds one container twice.
     """
+    scalar = _SCALARS.get(type(value))
+    if scalar is not None:
+        data = scalar(value)
+        if limit is not None and len(data) > limit:
+            raise NotPlain("too large")
+        return data
     writer = _Writer(limit)
     writer.value(value)
     return b"".join(writer.parts)
@@ -190,9 +201,19 @@ def text(value: str) -> bytes:
     return b"s" + _U32.pack(len(data)) + data
 
 
+def octets(value: bytes) -> bytes:
+    """The same bytes as `encode` makes of bytes of any length."""
+    return b"b" + _U32.pack(len(value)) + value
+
+
+def opening(tag: str, count: int) -> bytes:
+    """How a tuple ("t") or list ("l") of so many parts begins."""
+    return tag.encode() + _U32.pack(count)
+
+
 def sequence(tag: str, parts: list[bytes]) -> bytes:
     """A tuple ("t") or list ("l") of parts that are encoded already."""
-    return tag.encode() + _U32.pack(len(parts)) + b"".join(parts)
+    return opening(tag, len(parts)) + b"".join(parts)
 
 
 def mapping(keys: list[bytes], values: list[bytes]) -> bytes:

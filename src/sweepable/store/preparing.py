@@ -8,7 +8,7 @@ from typing import NamedTuple
 from sweepable.model import Argument, NewCall, Outputs
 from sweepable.store import index, results
 from sweepable.store.blobs import digest_of
-from sweepable.store.cells import Cell, is_scalar, to_cell
+from sweepable.store.cells import Cell, is_cell, is_scalar, to_cell
 from sweepable.store.codecs import EXTENSIONS, INLINE, External, Externals, OutputFacts, Summary
 from sweepable.store.files import Buffer
 from sweepable.store.function_tables import Column
@@ -46,12 +46,14 @@ def prepare(new: NewCall, pending: list[Pending]) -> index.Prepared:
 
 def _argument_cells(arguments: tuple[Argument, ...]) -> dict[Column, Cell]:
     """Parameters by value; those that are upstream calls by its key, which the index turns into its id."""
-    return {
-        ("parameter", argument.name) if argument.kind == "value" else ("upstream", argument.name): (
-            to_cell(argument.value, argument.digest) if argument.kind == "value" else str(argument.value)
-        )
-        for argument in arguments
-    }
+    cells: dict[Column, Cell] = {}
+    for argument in arguments:
+        value = argument.value
+        if argument.kind != "value":
+            cells["upstream", argument.name] = str(value)
+        else:  # the digest is made for those alone that have no short form
+            cells["parameter", argument.name] = value if is_cell(value) else to_cell(value, argument.digest)
+    return cells
 
 
 def output_cells(outputs: Outputs | None) -> tuple[dict[Column, Cell], dict[Column, Cell]]:

@@ -6,7 +6,7 @@ import json
 import sqlite3
 import warnings
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sweepable.errors import DamagedData, DamagedError, StoreError, TrustError
 from sweepable.model import Argument, Content, Failure, Layout, Status, StoredCall
@@ -22,7 +22,15 @@ from sweepable.store.places import Places
 from sweepable.store.readings import Readings
 from sweepable.store.soundness import Soundness
 
+if TYPE_CHECKING:
+    from pathlib import Path
+
 _KEYS_AT_ONCE = 10_000
+# With IN instead of the last two parts it takes half as long again.
+_MET = (
+    "SELECT 1 FROM _calls WHERE key = ? UNION ALL SELECT 1 FROM _calls WHERE content_key = ? "
+    "UNION ALL SELECT 1 FROM _calls WHERE content_key = ? LIMIT 1"
+)
 _AT_FIRST = """
 SELECT l.text, l.check_digest, v.audit, a.versions, e.text, f.name FROM (SELECT 1)
 LEFT JOIN _layouts AS l ON l.id = ? LEFT JOIN _versions AS v ON v.id = ? LEFT JOIN _ancestries AS a ON a.id = ?
@@ -57,6 +65,8 @@ class Reading(Catalogue):
         from pathlib import Path
 
         self.path = Path(path)
+        #: The same as text, which tells stores apart more quickly.
+        self.folder = path
         self.trust = trust
         super().__init__(Connections(path, lambda connection: schema.prepare(connection, path)))
         self._blobs = Blobs(path)
@@ -103,31 +113,28 @@ class Reading(Catalogue):
         try:
             row = self._connections.one(index.BY_KEY, (key,))
         except sqlite3.DatabaseError as error:
-            row = self._after(error)
+            row = _unreadable(self.path, error)
         if row is None:
             return None
         return index.verified(row, key) or self._put_aside(key)
+
+    def is_met(self, key: str, content_keys: Sequence[str]) -> bool:
+        """Whether there is anything under a key, or under one of at most two keys by content; no row is checked."""
+        plain, named = (content_keys[0], content_keys[-1]) if content_keys else (None, None)
+        try:
+            return self._connections.one(_MET, (key, plain, named)) is not None
+        except sqlite3.DatabaseError:  # whoever reads the rows will see
+            return True
 
     def fetch_id(self, id: int) -> StoredCall | None:
         """The stored call of an id."""
         try:
             row = self._connections.one(index.BY_ID, (id,))
         except sqlite3.DatabaseError as error:
-            row = self._after(error)
+            row = _unreadable(self.path, error)
         if row is None:
             return None
         return index.verified(row) or self._put_aside(id)
-
-    def _after(self, error: sqlite3.DatabaseError) -> Sequence[object]:
-        """A row whose text is no text is damaged, which its check will say; all else is beyond a row."""
-        if "decode" in str(error):
-            return [None] * 14
-        if isinstance(error, sqlite3.OperationalError):
-            raise error
-        raise DamagedError(
-            f"the index of the store {self.path} is damaged: {error}. Move the folder away, or use another one: "
-            "SWEEPABLE_STORE=/path, or sweepable.use(path)."
-        ) from error
 
     def _put_aside(self, key: str | int) -> StoredCall | None:
         call: StoredCall | None = None
@@ -270,6 +277,18 @@ class Reading(Catalogue):
                 f"the store {self.path} belongs to, or can be written by, another user: its pickles, which can run any "
                 "code, are not loaded. Make it yours alone (chmod -R go-w), or open it with trust=True."
             )
+
+
+def _unreadable(path: Path, error: sqlite3.DatabaseError) -> Sequence[object]:
+    """A row whose text is no text is damaged, which its check will say; all else is beyond a row."""
+    if "decode" in str(error):
+        return [None] * 14
+    if isinstance(error, sqlite3.OperationalError):
+        raise error
+    raise DamagedError(
+        f"the index of the store {path} is damaged: {error}. Move the folder away, or use another one: "
+        "SWEEPABLE_STORE=/path, or sweepable.use(path)."
+    ) from error
 
 
 def _result(call: StoredCall) -> bytes:

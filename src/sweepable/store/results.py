@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import operator
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any, cast
 
 from blake3 import blake3
@@ -43,11 +43,11 @@ LoadExternal = Callable[[External, tuple[object, ...]], object]
 def encode_outputs(outputs: Outputs, externals: Externals) -> bytes:
     """The result of a call: the value itself where it is plain, with its outputs in place."""
     names, kind, whole = outputs.layout.names, outputs.layout.kind, outputs.whole
+    if kind == "value":
+        return _leaf(names[0], outputs.values[0], externals, outputs.codecs[0] if outputs.codecs else None)
     chosen = outputs.codecs or (None,) * len(names)
     parts = zip(names, outputs.values, chosen, strict=True)
     leaves = {name: _leaf(name, value, externals, codec) for name, value, codec in parts}
-    if kind == "value":
-        return leaves[names[0]]
     if kind == "tuple" and type(whole) is tuple:
         return plain.sequence("t", list(leaves.values()))
     if kind == "list" and type(whole) is list:
@@ -63,8 +63,10 @@ def _is_plain_mapping(whole: dict[Any, Any], names: tuple[str, ...]) -> bool:
 
 def _leaf(name: str, value: object, externals: Externals, codec: str | None) -> bytes:
     if codec is None:
-        with contextlib.suppress(NotPlain):
+        try:
             return plain.encode(value)
+        except NotPlain:
+            pass
     try:
         found = externals.encoded(value, codec=codec)
     except CannotEncode as error:
@@ -149,6 +151,20 @@ def brings_code(data: bytes) -> bool:
     return any(external.code or external.type_name in octets for external in found) or _holds_pickles(tree)
 
 
+#: Types whose instances are nothing but their bytes, and are no bytes.
+_INERT = frozenset({type(None), bool, int, float, complex, str})
+
+
+def is_inert(outputs: Outputs, data: bytes) -> bool:
+    """Whether it can be told from the values alone, as it nearly always can, that a result brings no code along."""
+    if outputs.codecs or data.startswith((b"X", b"O")):  # it was not written as the plain value that it is
+        return False
+    values = outputs.values
+    if len(values) == 1 and isinstance(values[0], tuple):
+        values = values[0]
+    return all(type(value) in _INERT for value in values)
+
+
 def arguments_bring_code(data: bytes) -> bool:
     """The same of stored arguments: a path among them counts by the content of its file, and so on."""
     found: list[External] = []
@@ -210,8 +226,14 @@ def encode_arguments(arguments: tuple[Argument, ...], externals: Externals) -> b
 
 
 def _argument(argument: Argument, externals: Externals) -> bytes:
-    head = map(plain.text, (argument.name, argument.kind, argument.field))
-    return plain.sequence("t", [*head, plain.encode(argument.part, None), _argument_value(argument, externals)])
+    head = _argument_head(argument.name, argument.kind, argument.field)
+    return head + plain.octets(argument.part) + _argument_value(argument, externals)
+
+
+@lru_cache(maxsize=1024)
+def _argument_head(name: str, kind: str, field: str) -> bytes:
+    """How the tuple of five begins that an argument is: the same for each call of a function."""
+    return plain.opening("t", 5) + b"".join(map(plain.text, (name, kind, field)))
 
 
 def _argument_value(argument: Argument, externals: Externals) -> bytes:
@@ -268,10 +290,15 @@ def _given_calls(function: str, statuses: tuple[Status, ...], keys: bytes) -> Gi
     return GivenCalls(function, statuses, tuple(each))
 
 
+_SIZED = frozenset({tuple, list, dict, set, frozenset})
+
+
 def describe(value: object) -> str:
     """A value in a few words: ``ndarray float64 (1001,)``, ``list of 3``, ``function damp``."""
     if isinstance(value, GivenCalls):
         return value.text
+    if type(value) in _SIZED:
+        return f"{type(value).__name__} of {len(value)}"  # type: ignore[arg-type]
     name = type_name(value).rpartition(".")[2]
     if is_user_code(type(value)):  # asked for nothing: its properties may do anything
         return name

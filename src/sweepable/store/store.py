@@ -8,12 +8,12 @@ import os
 import threading
 import weakref
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING
 
 from sweepable.model import NewCall, Outputs, StoredCall
 from sweepable.notices import logger
-from sweepable.store import audits, contents, files, index, preparing, readings, results
+from sweepable.store import audits, contents, files, index, labels, preparing, readings, results
 from sweepable.store.catalogue import Route, StoredFunction, StoredVersion
 from sweepable.store.codecs import EXTENSIONS, CannotEncode, OutputFacts, Summary
 from sweepable.store.locks import KeyLocks
@@ -81,7 +81,8 @@ class Store(Reading):
             return new.status == "done" and not self._is_usable(stored)
 
         read = self.readings.taken()
-        with self._published(pending, prepared), self._connections.writing() as c:
+        published = self._published(pending, prepared) if pending or prepared.blobs else nullcontext()
+        with published, self._connections.writing() as c:
             call = index.put(c, new, prepared, self._connections.interned, replaces=replaces)
             readings.write(c, read)
         self._unusable.discard(new.key)
@@ -217,9 +218,9 @@ class Store(Reading):
             The other version of the function that has this label: nothing was changed then.
         """
         with self._connections.writing() as c:
-            other = index.labelled(c, version, label) if label is not None else None
+            other = labels.labelled(c, version, label) if label is not None else None
             if other is None:
-                index.set_label(c, version, label)
+                labels.set_label(c, version, label)
             return other
 
     # -- single flight
