@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from sweepable.cacheable import check_cacheable, is_async, name_of
+from sweepable.configured import Configured
 from sweepable.errors import (
     AmbiguousName,
     ArgumentError,
@@ -24,7 +25,7 @@ from sweepable.identity.key import KeyMaker
 from sweepable.identity.pins import Pin
 from sweepable.identity.walk import Said
 from sweepable.model import CodeVersion, FunctionFacts
-from sweepable.names import Own, Place, Step, ambiguous, did_you_mean, resolve, unknown
+from sweepable.names import Own, Place, Step, ambiguous, did_you_mean, owner, resolve, unknown
 from sweepable.outputs import Declaration, short
 from sweepable.registry import WRAPPED, callee_by_name, found_in, register
 from sweepable.store.location import current_store
@@ -113,6 +114,7 @@ class Callee:
         self.parameters = self.binder.parameters
         self.facts = FunctionFacts(self.name, self._home, self.parameters)
         self.upstreams = self._find_upstreams()
+        self.configs = Configured(self.name, self.function, self.binder, self.upstreams)
         self.dependencies = self._find_dependencies()
         ignored = _known(self, "ignore", self.options.ignore)
         #: Places (in what the binder returns) and names of the parameters that are part of the key.
@@ -236,7 +238,7 @@ class Callee:
 
     def place(self) -> Declared:
         """This function as the root of the names that can be set on its calls."""
-        return Declared(self, (), (self,))
+        return Declared(self, (), (self,), {})
 
     # -- arguments
 
@@ -255,15 +257,33 @@ class Callee:
         """Bind values given by name, those of upstream calls by any spelling of the rule for names."""
         own: dict[str, object] = {}
         routed: dict[str, dict[str, object]] = {}
+        fields: dict[str, dict[str, object]] = {}
         for name, value in given.items():
-            if name in self.parameters or self._takes(name):
+            if name in self.parameters:
                 own[name] = value
-                continue
-            for place in self.settable(name):
-                routed.setdefault(place.path[0], {})["__".join((*place.path[1:], str(place.name)))] = value
+            elif configured := self.configs.owner(name, given):
+                fields.setdefault(configured, {})[name[len(f"{configured}__") :]] = value
+            elif self._takes(name):
+                own[name] = value
+            else:
+                for parameter, rest in self.ways(name, given):
+                    routed.setdefault(parameter, {})[rest] = value
+        own |= {parameter: self.configs.replaced(parameter, own, changes) for parameter, changes in fields.items()}
         for parameter, further in routed.items():
             own[parameter] = _routed(self, parameter, own.get(parameter, self.binder.defaults.get(parameter)), further)
         return self.binder.bind_named(own)
+
+    def ways(self, name: str, given: Mapping[str, object]) -> list[tuple[str, str]]:
+        """The parameters that stand for the upstream calls that `name` is about, and what it is called there."""
+        parameter = owner(name, self.parameters)
+        if parameter is not None and not any(place.path for place in resolve(self.place(), name)):
+            rest = name[len(f"{parameter}__") :]
+            upstream = as_upstream(given.get(parameter)) if parameter in self.upstreams else None
+            if upstream is not None and upstream.fixed:  # what is given may have more fields than what is declared
+                return [(parameter, rest)]
+            if parameter not in self.upstreams:
+                self.configs.replaced(parameter, given, {rest: None})  # raises: it has no fields
+        return [(place.path[0], "__".join((*place.path[1:], str(place.name)))) for place in self.settable(name)]
 
     def _takes(self, name: str) -> bool:
         """Whether ``**kwargs`` takes this name: one that no upstream call has."""
@@ -274,11 +294,15 @@ class Callee:
         if self.declaration.names and name not in self.declaration.names:
             raise UnknownName(f"{self.name} has no output {name!r}{did_you_mean(name, self.declaration.names)}")
 
-    def check_names(self, names: Iterable[str]) -> None:
-        """Raise for a name that is no parameter, its own or upstream."""
-        for name in names:
-            if name not in self.parameters and not self._takes(name):
-                self.settable(name)
+    def check_names(self, given: Mapping[str, object]) -> None:
+        """Raise for a name that is no parameter, its own or upstream, nor a field of one."""
+        for name in given:
+            if name in self.parameters:
+                continue
+            if configured := self.configs.owner(name, given):
+                self.configs.hint(configured, name, given)
+            elif not self._takes(name):
+                self.ways(name, given)
 
     def settable(self, name: str) -> list[Place]:
         """The upstream parameters that `name` sets.
@@ -290,12 +314,12 @@ class Callee:
         AmbiguousName
             Several have, and the name does not say that all are meant.
         """
-        owner = f"{self.name}()"
-        places = [place for place in resolve(self.place(), name) if place.name is not None]
+        title = f"{self.name}()"
+        places = [place for place in resolve(self.place(), name) if place.name is not None and place.path]
         if not places:
-            raise unknown(self.place(), name, owner)
+            raise unknown(self.place(), name, title)
         if len(places) > 1 and not all(place.tied for place in places):
-            raise _several(name, owner, places)
+            raise _several(name, title, places)
         return places
 
 
@@ -327,16 +351,20 @@ def _several(name: str, owner: str, places: list[Place]) -> AmbiguousName:
 class Declared:
     """A function at one place of a pipeline, as its declarations tell: a node of the names that can be set."""
 
-    __slots__ = ("_chain", "callee", "path")
+    __slots__ = ("_chain", "callee", "fixed", "path")
 
-    def __init__(self, callee: Callee, path: tuple[str, ...], chain: tuple[Callee, ...]) -> None:
+    def __init__(
+        self, callee: Callee, path: tuple[str, ...], chain: tuple[Callee, ...], fixed: Mapping[str, object]
+    ) -> None:
         self.callee = callee
         self.path = path
+        #: What a partial that stands here fixes.
+        self.fixed = fixed
         self._chain = chain
 
     def own(self) -> Own:
         """The function's parameters: outputs cannot be set."""
-        return Own(self.callee.parameters)
+        return Own(self.callee.parameters, fields=self.callee.configs.names(self.fixed))
 
     def steps(self) -> list[Step]:
         """The functions that its parameters stand for."""
@@ -344,7 +372,7 @@ class Declared:
             Step(
                 name,
                 upstream.callee.identifier,
-                Declared(upstream.callee, (*self.path, name), (*self._chain, upstream.callee)),
+                Declared(upstream.callee, (*self.path, name), (*self._chain, upstream.callee), upstream.fixed),
             )
             for name, upstream in self.callee.upstreams.items()
             if upstream.callee not in self._chain

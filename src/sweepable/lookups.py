@@ -24,6 +24,7 @@ from sweepable.comparisons import (
     one_value,
 )
 from sweepable.errors import SweepableError, UnknownName, UnknownOutput
+from sweepable.field_lookups import field_compared, field_value
 from sweepable.lineage import calls_of
 from sweepable.names import SEPARATOR, Place, ambiguous, choices, did_you_mean, is_ambiguous, resolve, unknown, walk
 from sweepable.notices import warn
@@ -225,6 +226,8 @@ def _at(place: Place, lookup: str, value: object) -> Condition:
         return _of_call(node, alias, lookup, value)
     if place.kind == "output":
         return _of_parent(node, _output(node, alias, place.name, lookup, value))
+    if place.kind == "field":
+        return _of_parent(node, field_compared(node.column("field", place.name), alias, lookup, value))
     return _of_parent(node, _parameter(node, alias, place.name, lookup, value))
 
 
@@ -445,4 +448,6 @@ def _column(node: FunctionNode, place: Place, written: str) -> Condition:
         if place.kind is not None and node.has_run(place.kind, place.name):
             raise SweepableError(f"{written} is no scalar; order by parameters and scalar outputs")
         return Condition("NULL")
+    if place.kind == "field":
+        return Condition(field_value(f"{_alias(len(node.path))}.{column}"))
     return Condition(f"{_alias(len(node.path))}.{column}")

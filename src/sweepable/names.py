@@ -12,8 +12,9 @@ from typing import Literal, NamedTuple, Protocol
 from sweepable.errors import AmbiguousName, UnknownName
 
 SEPARATOR = "__"
-Kind = Literal["parameter", "output"]
-_PREFIXES: dict[Kind, str] = {"parameter": "params__", "output": "outputs__"}
+#: A field is one of a config object that is a parameter: ``config__dt``.
+Kind = Literal["parameter", "field", "output"]
+_PREFIXES: dict[Kind, str] = {"parameter": "params__", "field": "params__", "output": "outputs__"}
 
 
 class Own(NamedTuple):
@@ -21,21 +22,29 @@ class Own(NamedTuple):
 
     parameters: tuple[str, ...] = ()
     outputs: tuple[str, ...] = ()
+    #: Of parameters that are config objects, by their full names.
+    fields: tuple[str, ...] = ()
+
+    def _by_kind(self) -> tuple[tuple[Kind, tuple[str, ...]], ...]:
+        return ("parameter", self.parameters), ("field", self.fields), ("output", self.outputs)
 
     def spelling(self, kind: Kind, name: str) -> str:
-        """How a name is written; one that is a parameter and an output says which."""
-        both = name in self.parameters and name in self.outputs
+        """How a name is written; one that is a parameter (or a field of one) and an output says which."""
+        both = name in self.outputs and (name in self.parameters or name in self.fields)
         return f"{_PREFIXES[kind]}{name}" if both else name
 
     def spelled(self) -> dict[str, tuple[Kind, str]]:
-        """Every name as it is written: spelling -> (kind, name)."""
-        found: dict[str, tuple[Kind, str]] = {self.spelling("parameter", n): ("parameter", n) for n in self.parameters}
-        return found | {self.spelling("output", name): ("output", name) for name in self.outputs}
+        """Every name as it is written, fields after their parameter: spelling -> (kind, name)."""
+        found: list[tuple[Kind, str]] = []
+        for parameter in self.parameters:
+            found.append(("parameter", parameter))
+            found += [("field", name) for name in self.fields if owner(name, self.parameters) == parameter]
+        found += [("output", name) for name in self.outputs]
+        return {self.spelling(kind, name): (kind, name) for kind, name in found}
 
     def plain(self, name: str) -> list[tuple[Kind, str]]:
         """What `name` means as it stands: nothing, one, or both a parameter and an output."""
-        both: tuple[tuple[Kind, tuple[str, ...]], ...] = (("parameter", self.parameters), ("output", self.outputs))
-        return [(kind, found) for kind, names in both if (found := _among(name, names)) is not None]
+        return [(kind, found) for kind, names in self._by_kind() if (found := _among(name, names)) is not None]
 
     def explicit(self, name: str) -> list[tuple[Kind, str]]:
         """What ``params__x`` or ``outputs__x`` means, where the plain name might do as well."""
@@ -53,6 +62,12 @@ def _among(name: str, names: Sequence[str]) -> str | None:
 
     wanted = unicodedata.normalize("NFKC", name)
     return next((known for known in names if unicodedata.normalize("NFKC", known) == wanted), None)
+
+
+def owner(field: str, parameters: Iterable[str]) -> str | None:
+    """The parameter of which a name is a field, going by how it is written."""
+    found = [name for name in parameters if field.startswith(name + SEPARATOR)]
+    return max(found, key=len, default=None)
 
 
 class Step(NamedTuple):

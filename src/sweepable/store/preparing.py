@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
+from sweepable.configs import PLAIN
 from sweepable.model import Argument, NewCall, Outputs
 from sweepable.store import index, results
 from sweepable.store.blobs import digest_of
 from sweepable.store.cells import Cell, is_scalar, to_cell
 from sweepable.store.codecs import EXTENSIONS, INLINE, External, Externals, OutputFacts, Summary
+from sweepable.store.field_cells import field_cells
 from sweepable.store.files import Buffer
 from sweepable.store.function_tables import Column
 
@@ -46,12 +48,15 @@ def prepare(new: NewCall, pending: list[Pending]) -> index.Prepared:
 
 def _argument_cells(arguments: tuple[Argument, ...]) -> dict[Column, Cell]:
     """Parameters by value; those that are upstream calls by its key, which the index turns into its id."""
-    return {
-        ("parameter", argument.name) if argument.kind == "value" else ("upstream", argument.name): (
-            to_cell(argument.value, argument.digest) if argument.kind == "value" else str(argument.value)
-        )
-        for argument in arguments
-    }
+    found: dict[Column, Cell] = {}
+    for argument in arguments:
+        if argument.kind != "value":
+            found["upstream", argument.name] = str(argument.value)
+            continue
+        found["parameter", argument.name] = to_cell(argument.value, argument.digest)
+        if type(argument.value) not in PLAIN:
+            found |= field_cells(argument.name, argument.value, [other.name for other in arguments])
+    return found
 
 
 def output_cells(outputs: Outputs | None) -> tuple[dict[Column, Cell], dict[Column, Cell]]:
