@@ -11,8 +11,6 @@ from typing import Any, NamedTuple
 from sweepable.cacheable import check_cacheable, is_async, name_of
 from sweepable.configured import Configured
 from sweepable.errors import (
-    AmbiguousName,
-    ArgumentError,
     DeclarationError,
     StoreError,
     SweepableError,
@@ -25,9 +23,10 @@ from sweepable.identity.key import KeyMaker
 from sweepable.identity.pins import Pin
 from sweepable.identity.walk import Said
 from sweepable.model import CodeVersion, FunctionFacts
-from sweepable.names import Own, Place, Step, ambiguous, did_you_mean, owner, resolve, unknown
+from sweepable.names import did_you_mean, resolve
 from sweepable.outputs import Declaration, short
 from sweepable.registry import WRAPPED, callee_by_name, found_in, register
+from sweepable.settable import Declared, routed_to, ways
 from sweepable.store.location import current_store
 from sweepable.upstream import Upstream, as_upstream
 
@@ -266,24 +265,14 @@ class Callee:
             elif self._takes(name):
                 own[name] = value
             else:
-                for parameter, rest in self.ways(name, given):
+                for parameter, rest in ways(self, name, given):
                     routed.setdefault(parameter, {})[rest] = value
         own |= {parameter: self.configs.replaced(parameter, own, changes) for parameter, changes in fields.items()}
         for parameter, further in routed.items():
-            own[parameter] = _routed(self, parameter, own.get(parameter, self.binder.defaults.get(parameter)), further)
+            own[parameter] = routed_to(
+                self, parameter, own.get(parameter, self.binder.defaults.get(parameter)), further
+            )
         return self.binder.bind_named(own)
-
-    def ways(self, name: str, given: Mapping[str, object]) -> list[tuple[str, str]]:
-        """The parameters that stand for the upstream calls that `name` is about, and what it is called there."""
-        parameter = owner(name, self.parameters)
-        if parameter is not None and not any(place.path for place in resolve(self.place(), name)):
-            rest = name[len(f"{parameter}__") :]
-            upstream = as_upstream(given.get(parameter)) if parameter in self.upstreams else None
-            if upstream is not None and upstream.fixed:  # what is given may have more fields than what is declared
-                return [(parameter, rest)]
-            if parameter not in self.upstreams:
-                self.configs.replaced(parameter, given, {rest: None})  # raises: it has no fields
-        return [(place.path[0], "__".join((*place.path[1:], str(place.name)))) for place in self.settable(name)]
 
     def _takes(self, name: str) -> bool:
         """Whether ``**kwargs`` takes this name: one that no upstream call has."""
@@ -302,85 +291,13 @@ class Callee:
             if configured := self.configs.owner(name, given):
                 self.configs.hint(configured, name, given)
             elif not self._takes(name):
-                self.ways(name, given)
-
-    def settable(self, name: str) -> list[Place]:
-        """The upstream parameters that `name` sets.
-
-        Raises
-        ------
-        UnknownName
-            Nothing upstream has such a parameter.
-        AmbiguousName
-            Several have, and the name does not say that all are meant.
-        """
-        title = f"{self.name}()"
-        places = [place for place in resolve(self.place(), name) if place.name is not None and place.path]
-        if not places:
-            raise unknown(self.place(), name, title)
-        if len(places) > 1 and not all(place.tied for place in places):
-            raise _several(name, title, places)
-        return places
+                ways(self, name, given)
 
 
 def _lend_shelf(store: object) -> None:
     """Let what is read of sources be kept in a function's store: parsing them is most of a first hit."""
     with contextlib.suppress(StoreError):  # whoever needs the store itself will say so
         shelf.use(current_store(store).readings)
-
-
-def _routed(callee: Callee, parameter: str, given: object, further: dict[str, object]) -> Upstream:
-    upstream = as_upstream(given)
-    if upstream is None:
-        names = ", ".join(f"{parameter}__{name}" for name in further)
-        raise ArgumentError(
-            f"{callee.name}(): {names} sets parameters of the upstream call {parameter}, but {parameter} was given "
-            f"as a {type(given).__name__}, which has none; give one or the other"
-        )
-    return upstream.partial(**further)
-
-
-def _several(name: str, owner: str, places: list[Place]) -> AmbiguousName:
-    error = ambiguous(name, owner, places)
-    functions = {place.node.callee.identifier for place in places if isinstance(place.node, Declared)}
-    if len(functions) == 1:
-        error.args = (f"{error}, or {functions.pop()}__{places[0].name} for all of them",)
-    return error
-
-
-class Declared:
-    """A function at one place of a pipeline, as its declarations tell: a node of the names that can be set."""
-
-    __slots__ = ("_chain", "callee", "fixed", "path")
-
-    def __init__(
-        self, callee: Callee, path: tuple[str, ...], chain: tuple[Callee, ...], fixed: Mapping[str, object]
-    ) -> None:
-        self.callee = callee
-        self.path = path
-        #: What a partial that stands here fixes.
-        self.fixed = fixed
-        self._chain = chain
-
-    def own(self) -> Own:
-        """The function's parameters: outputs cannot be set."""
-        return Own(self.callee.parameters, fields=self.callee.configs.names(self.fixed))
-
-    def steps(self) -> list[Step]:
-        """The functions that its parameters stand for."""
-        return [
-            Step(
-                name,
-                upstream.callee.identifier,
-                Declared(upstream.callee, (*self.path, name), (*self._chain, upstream.callee), upstream.fixed),
-            )
-            for name, upstream in self.callee.upstreams.items()
-            if upstream.callee not in self._chain
-        ]
-
-    def identity(self) -> object:
-        """The path: one function may stand at several places."""
-        return self.path
 
 
 def _pairs(given: object) -> list[tuple[object, Mapping[str, str]]]:

@@ -1,8 +1,8 @@
 """Config objects: values with named fields, which names go into (``config__solver__dt``), and their rebuilding.
 
-They are instances of dataclasses, attrs classes, pydantic models, named tuples, what has ``get_params`` as scikit-learn's
-estimators have, and dicts with string keys. Reading fields runs no code of the user's but the reading of attributes,
-and ``get_params``; an object is rebuilt by its own constructor and never changed.
+They are instances of dataclasses, attrs classes, pydantic models and named tuples, estimators with ``get_params`` as
+those of scikit-learn, and dicts with string keys. Reading fields reads attributes, or asks ``get_params``, and runs no
+other code of the user's. An object is rebuilt by its own constructor, and never changed.
 """
 
 from __future__ import annotations
@@ -182,7 +182,7 @@ def replaced(value: object, changes: Mapping[str, object], path: str, owner: str
     kind, fields = kind_of(type(value)), fields_of(value)
     if kind is None or fields is None:
         first = next(iter(changes))
-        raise UnknownName(f"{owner}: {path} is {_named(value)}, which has no fields; got {path}{SEPARATOR}{first}")
+        raise UnknownName(f"{owner}: {path} is {_in_words(value)}, which has no fields; got {path}{SEPARATOR}{first}")
     whole, nested = grouped(fields, changes, path, owner)
     for name, further in nested.items():
         whole[name] = replaced(whole.get(name, fields[name]), further, f"{path}{SEPARATOR}{name}", owner)
@@ -199,7 +199,7 @@ def made(make: Callable[[], object], given: Iterable[str], path: str, owner: str
         raise ArgumentError(message) from error
 
 
-def _named(value: object) -> str:
+def _in_words(value: object) -> str:
     name = type(value).__name__
     return "None" if value is None else f"{'an' if name[:1].lower() in 'aeiou' else 'a'} {name}"
 
@@ -276,7 +276,9 @@ def _make_estimator(value: Any, changes: Fields) -> object:
 
 
 _DICT = Kind(dict, lambda value, changes: {**value, **changes})
-_NAMED = Kind(lambda value: dict(zip(value._fields, value, strict=True)), lambda value, changes: value._replace(**changes))
+_NAMED = Kind(
+    lambda value: dict(zip(value._fields, value, strict=True)), lambda value, changes: value._replace(**changes)
+)
 _ESTIMATOR = Kind(lambda value: dict(value.get_params(deep=False)), _make_estimator)
 #: What the classes of a kind have, by which they are told.
 _KINDS: tuple[tuple[tuple[str, ...], Kind], ...] = (

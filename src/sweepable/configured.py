@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
-from sweepable.configs import fields_of, replaced
+from sweepable.configs import fields_of, flattened, replaced
 from sweepable.declared_fields import MISSING, Hint, config_class, constructed, declared, hint_at
 from sweepable.errors import ArgumentError
 from sweepable.identity.arguments import Binder
@@ -35,6 +35,7 @@ class Configured:
         self._binder = binder
         self._upstreams = upstreams
         self._classes: dict[str, type | None] = {}
+        self._names: dict[str, tuple[str, ...]] = {}
 
     def names(self, fixed: Mapping[str, object] = _NOTHING) -> tuple[str, ...]:
         """The fields of all parameters, by defaults, annotations, and what is `fixed` by a partial."""
@@ -42,9 +43,16 @@ class Configured:
         for parameter in self._binder.parameters:
             if parameter not in self._upstreams or parameter in fixed:
                 base = self._base(parameter, fixed)
-                names = declared(parameter, base, self._class(parameter) if base is MISSING else None)
+                names = flattened(parameter, base) if base is not MISSING else self._of_class(parameter)
                 found += [name for name in names if owner(name, self._binder.parameters) == parameter]
         return tuple(found)
+
+    def may_have(self, name: str) -> bool:
+        """Whether `name` may be a field of a parameter of which nothing is declared."""
+        parameter = owner(name, self._binder.parameters)
+        if parameter is None or parameter in self._upstreams:
+            return False
+        return self._base(parameter, _NOTHING) is MISSING and self._class(parameter) is None
 
     def owner(self, name: str, given: Mapping[str, object] = _NOTHING) -> str | None:
         """The parameter of whose config object `name` is a field, or might be one; None where it has no fields."""
@@ -99,6 +107,12 @@ class Configured:
         found = self._binder.defaults.get(parameter, MISSING)
         # ``config: Config | None = None`` leaves it to the body to make one.
         return MISSING if found is None and self._class(parameter) is not None else found
+
+    def _of_class(self, parameter: str) -> tuple[str, ...]:
+        """The fields that a parameter has by its annotation alone."""
+        if parameter not in self._names:
+            self._names[parameter] = tuple(declared(parameter, MISSING, self._class(parameter)))
+        return self._names[parameter]
 
     def _class(self, parameter: str) -> type | None:
         """The class of config objects that the parameter's annotation names."""

@@ -1,4 +1,4 @@
-"""Fields of config objects as defaults and annotations declare them: their names, their types, and the first of them."""
+"""The fields of config objects as defaults and annotations declare them; the first object of a class."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which columns of a table show config objects: those of their fields, and of the object itself where these leave something open."""
+"""Which columns show a config object: those of its fields, and its own where these do not tell all of it."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sweepable.comparisons import FALSE, NAN, Condition, axis_values, compared, is_axis, one_value
+from sweepable.comparisons import FALSE, Condition, axis_values, compared, is_axis, one_value
 from sweepable.store.cells import NONE
 
 _NONE = f"x'{NONE.hex()}'"

@@ -173,9 +173,10 @@ def _expect_unknown(root: FunctionNode, written: str) -> None:
     """Raise for a name that nothing can have; warn of one that code which has never run may turn out to have."""
     about.refuse(root, written, LOOKUPS)
     for name, _ in readings(written):
-        if _may_be_output(root, name):
+        if root.may_have_field(name) or _may_be_output(root, name):
+            what = "a field of a config object" if root.may_have_field(name) else "an output"
             warn(
-                f"{root.title}: {written!r} is not known, unless it is an output of a function that has not run yet; "
+                f"{root.title}: {written!r} is not known, unless it is {what} of a function that has not run yet; "
                 f"nothing is found{did_you_mean(written, choices(root))}",
                 UnknownOutput,
             )
@@ -185,6 +186,10 @@ def _expect_unknown(root: FunctionNode, written: str) -> None:
     if upstream:
         known = [*choices(root), *(f"{name}{SEPARATOR}{lookup}" for lookup in LOOKUPS)]
         raise UnknownName(f"{root.title} has no {written!r}{did_you_mean(written, known)}")
+    fields = [choice[len(name) + 2 :] for choice in choices(root) if choice.startswith(f"{name}{SEPARATOR}")]
+    if name and fields and resolve(root, name):
+        known = [*fields, *LOOKUPS]
+        raise UnknownName(f"{root.title}: {name!r} has no field or look-up {last!r}{did_you_mean(last, known)}")
     if name and resolve(root, name):
         raise UnknownName(f"{root.title}: {name!r} has no look-up {last!r}{did_you_mean(last, LOOKUPS)}")
     raise unknown(root, written, root.title)

@@ -35,12 +35,11 @@ class Own(NamedTuple):
 
     def spelled(self) -> dict[str, tuple[Kind, str]]:
         """Every name as it is written, fields after their parameter: spelling -> (kind, name)."""
-        found: list[tuple[Kind, str]] = []
-        for parameter in self.parameters:
-            found.append(("parameter", parameter))
-            found += [("field", name) for name in self.fields if owner(name, self.parameters) == parameter]
-        found += [("output", name) for name in self.outputs]
-        return {self.spelling(kind, name): (kind, name) for kind, name in found}
+        found: dict[str, list[tuple[Kind, str]]] = {name: [("parameter", name)] for name in self.parameters}
+        for name in self.fields:
+            found[owner(name, self.parameters) or ""].append(("field", name))
+        found[""] = [("output", name) for name in self.outputs]
+        return {self.spelling(*one): one for ones in found.values() for one in ones}
 
     def plain(self, name: str) -> list[tuple[Kind, str]]:
         """What `name` means as it stands: nothing, one, or both a parameter and an output."""
@@ -122,7 +121,11 @@ def resolve(root: Node, name: str) -> list[Place]:
 
 def _at(node: Node, path: tuple[str, ...], name: str) -> list[Place]:
     """What `name` stands for at a node, without looking further up for names that do not say where."""
-    return _plain(node, path, name) or _by_path(node, name, path) or _explicit(node, path, name)
+    found = _plain(node, path, name)
+    if found and found[0].kind == "field":
+        # The parameter was given config objects in some calls; in others it may have been an upstream call.
+        found += _by_steps([step for step in node.steps() if step.role == "argument"], name, path)
+    return found or _by_path(node, name, path) or _explicit(node, path, name)
 
 
 def _plain(node: Node, path: tuple[str, ...], name: str) -> list[Place]:
@@ -140,12 +143,16 @@ def _further_up(root: Node, name: str) -> list[Place]:
 
 def _by_path(root: Node, name: str, path: tuple[str, ...]) -> list[Place]:
     """`name` read as steps: ``reference__amplitude``, ``get_reference__amplitude``, ``get_reference``."""
-    for steps in _standing_together(root.steps()):
-        rest = _after(name, steps[0].name)
-        found = [] if rest is None else _each_once(place for step in steps for place in _continue(step, rest, path))
+    return _by_steps(root.steps(), name, path) or _by_function(root, name, path)
+
+
+def _by_steps(steps: Sequence[Step], name: str, path: tuple[str, ...]) -> list[Place]:
+    for group in _standing_together(steps):
+        rest = _after(name, group[0].name)
+        found = [] if rest is None else _each_once(place for step in group for place in _continue(step, rest, path))
         if found:
             return found
-    return _by_function(root, name, path)
+    return []
 
 
 def _standing_together(steps: Sequence[Step]) -> Iterable[list[Step]]:
@@ -224,7 +231,12 @@ def is_ambiguous(places: Sequence[Place]) -> bool:
 
 
 def ambiguous(name: str, owner: str, places: Sequence[Place]) -> AmbiguousName:
-    """The error for a name that several upstream calls have."""
+    """The error for a name that several upstream calls have, or a config object and an upstream call."""
+    if places[0].kind == "field" and len(places) > 1 and not places[0].path:
+        ways = f"params{SEPARATOR}{name}, or by the name of the upstream function"
+        return AmbiguousName(
+            f"{owner}: {name!r} may be a field of a config object or stand for an upstream call: {ways}"
+        )
     paths = sorted(set(map(str, places)))
     if len(paths) > 1:
         return AmbiguousName(f"{owner}: {name!r} may be any of {', '.join(paths)}; write the path")

@@ -21,6 +21,7 @@ from sweepable.outputs import short
 from sweepable.outside import is_sound
 from sweepable.query import Query, Selection, Source
 from sweepable.runs import failure_of, new_call, stale_count, stale_words
+from sweepable.settable import ways
 from sweepable.spaces import Fixed, Parameter, Space, is_float, space_of, takes_sequence
 from sweepable.spaces.reading import read
 from sweepable.store.location import current_store
@@ -118,7 +119,7 @@ def _parameters(callee: Callee, name: str, given: Mapping[str, object]) -> Itera
     elif configured := callee.configs.owner(name, given):
         yield _field(callee, configured, name, name, given)
     elif not callee.binder.variadic:
-        for parameter, rest in callee.ways(name, given):
+        for parameter, rest in ways(callee, name, given):
             yield from _upstream_parameters(callee, parameter, rest, name, given)
 
 

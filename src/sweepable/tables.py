@@ -131,9 +131,7 @@ def _is_not_stored_yet(node: FunctionNode, kind: Kind, name: str) -> bool:
 def differing(root: FunctionNode, ids: Sequence[int]) -> list[str]:
     """The parameters, own and upstream, in which calls differ."""
     found = columns(root, ids).items()
-    return [
-        name for name, column in found if column.kind != "output" and len({(type(c), c) for c in column.cells}) > 1
-    ]
+    return [name for name, column in found if column.kind != "output" and len({(type(c), c) for c in column.cells}) > 1]
 
 
 # -- as a frame

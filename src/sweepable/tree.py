@@ -227,6 +227,10 @@ class FunctionNode:
             return (kind, name) in self.columns
         return name in (self._shape.own.parameters if kind == "parameter" else self._shape.own.outputs)
 
+    def may_have_field(self, name: str) -> bool:
+        """Whether `name` may be a field that nobody knows yet: of an undeclared parameter of code that never ran."""
+        return self.callee is not None and not self._shape.has_calls and self.callee.configs.may_have(name)
+
     def may_have_more(self) -> bool:
         """Whether it may have outputs that nobody knows yet: none are declared, and its code never ran."""
         return self.callee is not None and not self.callee.declaration.names and not self._shape.has_calls

@@ -267,7 +267,13 @@ def _called(module: str, name: str) -> Callable[[str], object]:
     return lambda text: getattr(import_module(module), name)(text)
 
 
-_WORDS: dict[bytes, object] = {NONE: None, b"True": True, b"False": False, b"nan": math.nan, b"NaT": np.datetime64("NaT", "ns")}
+_WORDS: dict[bytes, object] = {
+    NONE: None,
+    b"True": True,
+    b"False": False,
+    b"nan": math.nan,
+    b"NaT": np.datetime64("NaT", "ns"),
+}
 _PARSERS: dict[str, Callable[[str], object]] = {
     "int": lambda text: int(text, 0),
     "str": ast.literal_eval,

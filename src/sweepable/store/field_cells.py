@@ -1,4 +1,4 @@
-"""The cells of the fields of config objects: ``config__solver__dt`` has a column of its own beside that of ``config``."""
+"""The cells of the fields of config objects: ``config__solver__dt`` has a column beside that of ``config``."""
 
 from __future__ import annotations
 
