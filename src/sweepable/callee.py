@@ -26,7 +26,7 @@ from sweepable.model import CodeVersion, FunctionFacts
 from sweepable.names import did_you_mean, resolve
 from sweepable.outputs import Declaration, short
 from sweepable.registry import WRAPPED, callee_by_name, found_in, register
-from sweepable.settable import Declared, routed_to, ways
+from sweepable.settable import Declared, configured, routed_to, ways
 from sweepable.store.location import current_store
 from sweepable.upstream import Upstream, as_upstream
 
@@ -260,8 +260,8 @@ class Callee:
         for name, value in given.items():
             if name in self.parameters:
                 own[name] = value
-            elif configured := self.configs.owner(name, given):
-                fields.setdefault(configured, {})[name[len(f"{configured}__") :]] = value
+            elif parameter := configured(self, name, given):
+                fields.setdefault(parameter, {})[name[len(f"{parameter}__") :]] = value
             elif self._takes(name):
                 own[name] = value
             else:
@@ -288,8 +288,8 @@ class Callee:
         for name in given:
             if name in self.parameters:
                 continue
-            if configured := self.configs.owner(name, given):
-                self.configs.hint(configured, name, given)
+            if parameter := configured(self, name, given):
+                self.configs.hint(parameter, name, given)
             elif not self._takes(name):
                 ways(self, name, given)
 

@@ -22,7 +22,7 @@ DEEPEST = 8
 MOST = 200
 
 #: Types of values that are no config objects, told at once.
-PLAIN = frozenset((int, float, str, bool, type(None), bytes, complex, list, tuple, set, frozenset, np.ndarray))
+_PLAIN = frozenset((int, float, str, bool, type(None), bytes, complex, list, tuple, set, frozenset, np.ndarray))
 Fields = dict[str, Any]
 
 
@@ -39,12 +39,10 @@ class Kind(NamedTuple):
 
 def fields_of(value: object) -> Fields | None:
     """The fields of a config object by name; None for any other value."""
-    if type(value) in PLAIN:
-        return None
-    kind = kind_of(type(value))
-    if kind is None:
-        return None
     try:
+        kind = None if type(value) in _PLAIN else kind_of(type(value))
+        if kind is None:
+            return None
         found = kind.read(value)
     except Exception:  # a get_params that raises, say: what cannot be read has no fields
         return None
@@ -53,7 +51,7 @@ def fields_of(value: object) -> Fields | None:
 
 def kind_of(cls: Any) -> Kind | None:
     """The kind of config objects that instances of a class are; None where they are none."""
-    if cls in PLAIN:
+    if cls in _PLAIN:
         return None
     if cls is dict:
         return _DICT
@@ -81,8 +79,6 @@ def flattened(parameter: str, value: object) -> Fields:
     >>> flattened("config", {"solver": {"dt": 0.1}, "name": "a"})
     {'config__solver': {'dt': 0.1}, 'config__solver__dt': 0.1, 'config__name': 'a'}
     """
-    if type(value) in PLAIN:
-        return {}
     found: Fields = {}
     twice: set[str] = set()
     for path, part in _walk(parameter, value, 0, [MOST]):
@@ -127,7 +123,7 @@ def split(fields: Mapping[str, object], path: str, rest: str, owner: str) -> str
     """
     found = [name for name in fields if rest == name or rest.startswith(name + SEPARATOR)]
     if len(found) > 1:
-        found = [name for name in found if rest == name or _has_path(fields[name], rest[len(name + SEPARATOR) :])]
+        found = [name for name in found if rest == name or has_path(fields[name], rest[len(name + SEPARATOR) :])]
     if len(found) == 1:
         return found[0]
     if found:
@@ -137,10 +133,11 @@ def split(fields: Mapping[str, object], path: str, rest: str, owner: str) -> str
     raise UnknownName(f"{owner}: {path} has no field {wrong!r}{did_you_mean(wrong, fields)}")
 
 
-def _has_path(value: object, rest: str) -> bool:
+def has_path(value: object, rest: str) -> bool:
+    """Whether a config object has the field to which a path leads."""
     fields = fields_of(value) or {}
     return any(
-        rest == name or (rest.startswith(name + SEPARATOR) and _has_path(part, rest[len(name + SEPARATOR) :]))
+        rest == name or (rest.startswith(name + SEPARATOR) and has_path(part, rest[len(name + SEPARATOR) :]))
         for name, part in fields.items()
     )
 
@@ -200,8 +197,7 @@ def made(make: Callable[[], object], given: Iterable[str], path: str, owner: str
 
 
 def _in_words(value: object) -> str:
-    name = type(value).__name__
-    return "None" if value is None else f"{'an' if name[:1].lower() in 'aeiou' else 'a'} {name}"
+    return "None" if value is None else f"of type {type(value).__name__}"
 
 
 # -- kinds

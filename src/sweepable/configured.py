@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
-from sweepable.configs import fields_of, flattened, replaced
+from sweepable.configs import fields_of, flattened, has_path, replaced
 from sweepable.declared_fields import MISSING, Hint, config_class, constructed, declared, hint_at
 from sweepable.errors import ArgumentError
 from sweepable.identity.arguments import Binder
@@ -62,6 +62,13 @@ class Configured:
         base = self._base(parameter, given)
         has_fields = self._class(parameter) is not None if base is MISSING else fields_of(base) is not None
         return parameter if has_fields else None
+
+    def has(self, parameter: str, name: str, given: Mapping[str, object]) -> bool:
+        """Whether `name` is a field of the config object of a parameter."""
+        base = self._base(parameter, given)
+        if base is MISSING:
+            return name in self._of_class(parameter)
+        return has_path(base, name[len(parameter + SEPARATOR) :])
 
     def replaced(self, parameter: str, given: Mapping[str, object], changes: Mapping[str, object]) -> object:
         """The config object of a call: the one given, or the default, with some fields changed.

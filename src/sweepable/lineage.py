@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from sweepable.configs import PLAIN, flattened
+from sweepable.configs import flattened
 from sweepable.errors import NoCallFound
 from sweepable.model import Argument, Role, StoredCall
 from sweepable.names import Own, Step, owner
@@ -78,7 +78,7 @@ class CallNode:
         return {
             name: (argument.name, part)
             for argument in self.arguments.values()
-            if argument.kind == "value" and type(argument.value) not in PLAIN
+            if argument.kind == "value"
             for name, part in flattened(argument.name, argument.value).items()
             if owner(name, self.arguments) == argument.name
         }

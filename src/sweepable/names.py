@@ -37,8 +37,8 @@ class Own(NamedTuple):
         """Every name as it is written, fields after their parameter: spelling -> (kind, name)."""
         found: dict[str, list[tuple[Kind, str]]] = {name: [("parameter", name)] for name in self.parameters}
         for name in self.fields:
-            found[owner(name, self.parameters) or ""].append(("field", name))
-        found[""] = [("output", name) for name in self.outputs]
+            found.setdefault(owner(name, self.parameters) or "", []).append(("field", name))
+        found.setdefault("", []).extend(("output", name) for name in self.outputs)
         return {self.spelling(*one): one for ones in found.values() for one in ones}
 
     def plain(self, name: str) -> list[tuple[Kind, str]]:

@@ -13,6 +13,14 @@ if TYPE_CHECKING:
     from sweepable.callee import Callee
 
 
+def configured(callee: Callee, name: str, given: Mapping[str, object]) -> str | None:
+    """The parameter of the function's own of which `name` is a field; None where it has to be looked for upstream."""
+    parameter = callee.configs.owner(name, given)
+    if parameter is None or not callee.upstreams or callee.configs.has(parameter, name, given):
+        return parameter
+    return None if any(place.path for place in resolve(callee.place(), name)) else parameter
+
+
 def ways(callee: Callee, name: str, given: Mapping[str, object]) -> list[tuple[str, str]]:
     """Where `name` belongs: parameters that stand for upstream calls, and what each calls it.
 
@@ -38,7 +46,16 @@ def ways(callee: Callee, name: str, given: Mapping[str, object]) -> list[tuple[s
         raise _several(name, title, places)
     if places:
         return [(place.path[0], SEPARATOR.join((*place.path[1:], str(place.name)))) for place in places]
-    parameter = owner(name, callee.parameters)
+    holder = owner(name, given)
+    if holder is not None and holder not in callee.parameters:  # a config object that is given by a shorter name
+        field = name[len(holder) :]
+        return [(parameter, f"{rest}{field}") for parameter, rest in ways(callee, holder, given)]
+    return [_as_given(callee, name, given)]
+
+
+def _as_given(callee: Callee, name: str, given: Mapping[str, object]) -> tuple[str, str]:
+    """The upstream call that is given, and the rest of a name of which its declaration knows nothing."""
+    title, parameter = f"{callee.name}()", owner(name, callee.parameters)
     if parameter is None:
         raise unknown(callee.place(), name, title)
     rest = name[len(parameter + SEPARATOR) :]
@@ -47,7 +64,7 @@ def ways(callee: Callee, name: str, given: Mapping[str, object]) -> list[tuple[s
     upstream = as_upstream(given.get(parameter))
     if upstream is None or not upstream.fixed:
         raise unknown(callee.place(), name, title)
-    return [(parameter, rest)]  # what a partial fixes may have more fields than what is declared
+    return parameter, rest  # what a partial fixes may have more fields than what is declared
 
 
 def routed_to(callee: Callee, parameter: str, given: object, further: dict[str, object]) -> Upstream:

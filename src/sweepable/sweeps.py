@@ -21,7 +21,7 @@ from sweepable.outputs import short
 from sweepable.outside import is_sound
 from sweepable.query import Query, Selection, Source
 from sweepable.runs import failure_of, new_call, stale_count, stale_words
-from sweepable.settable import ways
+from sweepable.settable import configured, ways
 from sweepable.spaces import Fixed, Parameter, Space, is_float, space_of, takes_sequence
 from sweepable.spaces.reading import read
 from sweepable.store.location import current_store
@@ -116,8 +116,8 @@ def _first(space: Space | None, axes: Mapping[str, object]) -> dict[str, object]
 def _parameters(callee: Callee, name: str, given: Mapping[str, object]) -> Iterator[Parameter]:
     if name in callee.parameters:
         yield _parameter(callee, name, name)
-    elif configured := callee.configs.owner(name, given):
-        yield _field(callee, configured, name, name, given)
+    elif own := configured(callee, name, given):
+        yield _field(callee, own, name, name, given)
     elif not callee.binder.variadic:
         for parameter, rest in ways(callee, name, given):
             yield from _upstream_parameters(callee, parameter, rest, name, given)

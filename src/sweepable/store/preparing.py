@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
-from sweepable.configs import PLAIN
 from sweepable.model import Argument, NewCall, Outputs
 from sweepable.store import index, results
 from sweepable.store.blobs import digest_of
@@ -49,13 +48,13 @@ def prepare(new: NewCall, pending: list[Pending]) -> index.Prepared:
 def _argument_cells(arguments: tuple[Argument, ...]) -> dict[Column, Cell]:
     """Parameters by value; those that are upstream calls by its key, which the index turns into its id."""
     found: dict[Column, Cell] = {}
+    names = [argument.name for argument in arguments]
     for argument in arguments:
         if argument.kind != "value":
             found["upstream", argument.name] = str(argument.value)
             continue
         found["parameter", argument.name] = to_cell(argument.value, argument.digest)
-        if type(argument.value) not in PLAIN:
-            found |= field_cells(argument.name, argument.value, [other.name for other in arguments])
+        found |= field_cells(argument.name, argument.value, names)
     return found
 
 
