@@ -89,7 +89,9 @@ def _found_hints(cls: Any) -> dict[str, Hint]:
         found = list(inspect.signature(cls).parameters.values())
         return {part.name: _hint(part.default, part.annotation) for part in found if part.kind not in _STARS}
     return {
-        name: _hint(field.default, getattr(field, "annotation", MISSING), getattr(field, "default_factory", None))
+        name: _hint(
+            field.default, getattr(field, "annotation", MISSING), getattr(field, "default_factory", None) is not None
+        )
         for name, field in model_fields(cls).items()
     }
 
@@ -103,15 +105,16 @@ def _of_dataclass(cls: Any) -> Iterator[tuple[str, Hint]]:
     import dataclasses
 
     for field in dataclasses.fields(cls):
-        factory = field.default_factory if field.default_factory is not dataclasses.MISSING else None
-        yield field.name, _hint(field.default, field.type, factory or not field.init or None)
+        # What was sent by value has a copy of the one MISSING.
+        has_factory = type(field.default_factory).__name__ not in _NO_DEFAULT
+        yield field.name, _hint(field.default, field.type, has_factory or not field.init)
 
 
-def _hint(default: object, annotation: object, factory: object = None) -> Hint:
+def _hint(default: object, annotation: object, is_made: bool = False) -> Hint:
     if type(default).__name__ == "Factory":  # of attrs
         return Hint(MISSING, annotation)
     if default is MISSING or type(default).__name__ in _NO_DEFAULT or default is Ellipsis:
-        return Hint(MISSING, annotation, factory is not None)
+        return Hint(MISSING, annotation, is_made)
     return Hint(default, annotation)
 
 

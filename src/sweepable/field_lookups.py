@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sweepable.comparisons import FALSE, Condition, axis_values, compared, is_axis, one_value
+from sweepable.comparisons import Condition, axis_values, compared, is_axis, one_value
 from sweepable.store.cells import NONE
 
 _NONE = f"x'{NONE.hex()}'"
@@ -25,9 +25,7 @@ def field_compared(column: str | None, alias: str, lookup: str, value: object) -
     lookup, value
         As in `compared`.
     """
-    if column is None:
-        return FALSE
-    column = f"{alias}.{column}"
+    column = "NULL" if column is None else f"{alias}.{column}"
     if lookup == "isnull" or lookup not in ("", "exact", "in", "ne"):
         return compared(field_value(column) if lookup == "isnull" else column, lookup, value)
     if any(part is None for part in _values(lookup, value)):
