@@ -15,6 +15,8 @@ import pydantic
 import pytest
 from sklearn.base import BaseEstimator
 from sklearn.linear_model import Ridge
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import StandardScaler
 
 import sweepable
 from running import RunScript
@@ -82,6 +84,18 @@ class TupleSolver(NamedTuple):
 class TupleConfig(NamedTuple):
     solver: TupleSolver = TupleSolver()
     name: str = "a"
+
+
+_OPTIONS = {"a": 1}
+
+
+@dataclasses.dataclass(frozen=True)
+class Model:
+    gain: float = 1.0
+
+    @sweepable.cache(y=float)
+    def run(self, config: Any = _OPTIONS) -> float:
+        return self.gain * float(config["a"])
 
 
 class Scaled(BaseEstimator):  # type: ignore[misc]
@@ -204,8 +218,11 @@ def test_another_process_finds_calls_by_fields(run_script: RunScript, tmp_path: 
 # -- upstream
 
 
+_BASE = Config()
+
+
 @sweepable.cache(y=float)
-def simulate(config: Config = Config(), gain: float = 1.0) -> float:
+def simulate(config: Config = _BASE, gain: float = 1.0) -> float:
     return config.solver.dt * config.steps * gain
 
 
@@ -227,6 +244,34 @@ def test_fields_of_upstream_configs_are_set_by_any_spelling() -> None:
     assert evaluate.get(sim__config__steps=2).z == evaluate.get(config__solver__dt=0.5).z == 1.0
 
 
+def test_one_field_of_two_upstream_calls_is_ambiguous() -> None:
+    """The error lists the paths; by the function's name all of its calls are meant."""
+
+    def compare(left: Any = simulate, right: Any = simulate) -> float:
+        return float(left.y - right.y)
+
+    run = sweepable.cache(compare, name="compare_two", version="1", d=float)
+    run.get_or_run(left__config__steps=5)
+    for asked in (run.get_or_run, run.filter, run.sweep):
+        with pytest.raises(AmbiguousName, match=r"left__config__steps, right__config__steps.*simulate__config__steps"):
+            asked(config__steps=5)
+    assert run.filter(left__config__steps=5, right__config__steps=3).count() == 1
+    assert run.filter(simulate__config__steps=3).count() == 0
+    assert run.get_or_run(simulate__config__steps=3).left__config__steps == 3
+
+
+def test_methods_take_fields_of_their_instance() -> None:
+    """``self`` is a parameter like others."""
+    runs = Model().run.sweep(self__gain=[1, 2], config__a=[5, 6], progress=False)
+    assert runs.to_df()[["self__gain", "config__a", "y"]].values.tolist() == [
+        [1.0, 5.0, 5.0],
+        [1.0, 6.0, 6.0],
+        [2.0, 5.0, 10.0],
+        [2.0, 6.0, 12.0],
+    ]
+    assert Model.run.filter(self__gain=2, config__a=5).count() == 1
+
+
 def test_upstream_configs_are_swept() -> None:
     """A sweep's axes reach fields of upstream calls, ints become floats there too, and shared calls run once."""
     runs = evaluate.sweep(sim__config__solver__dt=[1, 2], weight=[1.0, 2.0], progress=False)
@@ -246,7 +291,9 @@ def test_a_partial_that_fixes_a_config_shows_its_fields() -> None:
 
     upstream = sweepable.cache(plain, name="fixed_plain", version="1", y=int)
 
-    def below(up: Any = upstream.partial(config={"a": 1, "b": 2})) -> int:
+    fixed = upstream.partial(config={"a": 1, "b": 2})
+
+    def below(up: Any = fixed) -> int:
         return int(up.y)
 
     run = sweepable.cache(below, name="fixed_below", version="1", z=int)
@@ -296,7 +343,7 @@ def test_misspelled_fields_are_told_at_every_depth() -> None:
         with pytest.raises(UnknownName, match="config__solver__tolerance is None, which has no fields"):
             given(config__solver__tolerance__x=1)
     for given in (evaluate.get_or_run, evaluate.sweep, evaluate.filter):
-        with pytest.raises(UnknownName, match="'metod'|'sim__config__solver__method'"):
+        with pytest.raises(UnknownName, match=r"'metod'|'sim__config__solver__method'"):
             given(sim__config__solver__metod="x")
     with pytest.raises(UnknownName, match="did you mean 'sim__config__solver__dt'"):
         evaluate.select().order_by("sim__config__solvr__dt")
@@ -339,7 +386,7 @@ def test_a_fields_name_wins_over_a_look_up() -> None:
 
 
 def test_a_name_of_a_field_and_of_an_upstream_call_is_ambiguous() -> None:
-    """Where a parameter was given config objects and upstream calls, its path may mean either, and the error says how."""
+    """Where a parameter was given config objects and upstream calls, its path may mean either; the error says how."""
 
     def below(source: Any) -> int:
         return 1
@@ -405,6 +452,20 @@ def test_objects_are_rebuilt_by_their_constructors() -> None:
         model.get_or_run(config__solver__steps=-1)
 
 
+def test_steps_of_a_pipeline_are_fields() -> None:
+    """An estimator's parts bear the names that scikit-learn gives them."""
+
+    def steps(alpha: float) -> Any:
+        return Pipeline([("scaler", StandardScaler()), ("model", Ridge(alpha=alpha))])
+
+    run = cached(steps(1.0))
+    rec = run.get_or_run(config__model__alpha=0.5)
+    assert rec.info.key == run.key_of(steps(0.5)) and run.filter(config__model__alpha=0.5).count() == 1
+    assert run.sweep(config__model__alpha=[1, 2], config__scaler__with_mean=[True, False]).counts["run"] == 4
+    with pytest.raises(UnknownName, match="config__model has no field 'alfa'; did you mean 'alpha'"):
+        run.get_or_run(config__model__alfa=1.0)
+
+
 def test_a_field_and_one_below_it_are_set_together() -> None:
     """The whole comes first, then what is said of it."""
     run = cached(Config())
@@ -437,7 +498,7 @@ def test_a_config_is_made_where_none_is_given() -> None:
 
     run = sweepable.cache(bare, name="bare_required", version="1", y=int)
     with pytest.raises(
-        ArgumentError, match="config, which has no default, and none was given; give config=... as well"
+        ArgumentError, match=r"config, which has no default, and none was given; give config=\.\.\. as well"
     ):
         run.get_or_run(config__x=1)
     assert run.key_of(config={"x": 2}, config__x=1) == run.key_of({"x": 2}, config__x=1) == run.key_of({"x": 1})
@@ -536,8 +597,8 @@ def test_none_is_a_value_and_a_missing_field_is_none_of_any() -> None:
     assert [rec.config["b"] for rec in run.filter(config__a__isnull=True)] == [1, 2]
     assert [rec.config["b"] for rec in run.filter(config__a__isnull=False)] == [3]
     assert [rec.config["b"] for rec in run.filter(config__a__ne=None)] == [2, 3]
-    assert [rec.config["b"] for rec in run.select().order_by("config__a")][0] == 3
-    assert [rec.config["b"] for rec in run.select().order_by("-config__a")][0] == 3
+    assert run.select().order_by("config__a")[0].config["b"] == 3
+    assert run.select().order_by("-config__a")[0].config["b"] == 3
     assert run.select().to_df()["config__a"].isna().tolist() == [True, True, False]
 
 
@@ -549,6 +610,14 @@ def test_arrays_and_other_objects_in_configs_are_found_by_content() -> None:
     assert run.filter(config__x__exact=np.arange(4)).count() == 0
     assert run.filter(config__flag=1).count() == run.filter(config__text=1).count() == 0
     assert run.filter(config__flag=True, config__text="1").count() == 1
+    nested = {"data": {"train": {"x": np.ones(10_000)}, "test": [np.zeros(5), Solver()]}}
+    run(nested)
+    for path in ("data", "data__train", "data__test"):
+        value: Any = nested
+        for step in path.split("__"):
+            value = value[step]
+        assert run.filter(**{f"config__{path}__exact": value}).count() == 1
+    assert run.filter(config__data__train__x__exact=np.ones(10_000)).count() == 1
 
 
 def test_failed_calls_are_found_by_fields() -> None:
@@ -623,7 +692,7 @@ def test_hostile_names_of_fields_do_no_harm() -> None:
     run = cached(None)
     names = ['"', "'; DROP TABLE x; --", "a b", "é", "K", "k", "id", "\0", "\ud800", "x" * 500, "__", "_a_", "class"]
     run({name: number for number, name in enumerate(names)})
-    run({name: -1 for name in names})
+    run(dict.fromkeys(names, -1))
     for number, name in enumerate(names):
         if name not in ("\0", "\ud800"):
             assert [rec.config[name] for rec in run.filter(**{f"config__{name}": number})] == [number], name

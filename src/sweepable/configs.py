@@ -265,6 +265,12 @@ def _spelled_pydantic(cls: Any, name: str) -> str:
     return name if by_name or not isinstance(alias, str) else alias
 
 
+def _read_estimator(value: Any) -> Fields:
+    """Its parameters, and the named steps of a pipeline; what these have is read of themselves."""
+    found = value.get_params(deep=True).items()
+    return {name: part for name, part in found if SEPARATOR not in name}
+
+
 def _make_estimator(value: Any, changes: Fields) -> object:
     clone = getattr(sys.modules.get("sklearn.base"), "clone", None)
     copied = clone(value) if clone is not None else type(value)(**value.get_params(deep=False))
@@ -275,7 +281,7 @@ _DICT = Kind(dict, lambda value, changes: {**value, **changes})
 _NAMED = Kind(
     lambda value: dict(zip(value._fields, value, strict=True)), lambda value, changes: value._replace(**changes)
 )
-_ESTIMATOR = Kind(lambda value: dict(value.get_params(deep=False)), _make_estimator)
+_ESTIMATOR = Kind(_read_estimator, _make_estimator)
 #: What the classes of a kind have, by which they are told.
 _KINDS: tuple[tuple[tuple[str, ...], Kind], ...] = (
     (("__dataclass_fields__",), Kind(_read_dataclass, _make_dataclass)),

@@ -232,10 +232,12 @@ def is_ambiguous(places: Sequence[Place]) -> bool:
 
 def ambiguous(name: str, owner: str, places: Sequence[Place]) -> AmbiguousName:
     """The error for a name that several upstream calls have, or a config object and an upstream call."""
-    if places[0].kind == "field" and len(places) > 1 and not places[0].path:
-        ways = f"params{SEPARATOR}{name}, or by the name of the upstream function"
+    field = places[0]
+    if field.kind == "field" and any(len(place.path) > len(field.path) for place in places):
+        way = SEPARATOR.join((*field.path, f"{_PREFIXES['field']}{field.name}"))
         return AmbiguousName(
-            f"{owner}: {name!r} may be a field of a config object or stand for an upstream call: {ways}"
+            f"{owner}: {name!r} may be a field of a config object, which is {way}, or of an upstream call; write that, "
+            "or the upstream function's name"
         )
     paths = sorted(set(map(str, places)))
     if len(paths) > 1:
