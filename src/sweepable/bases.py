@@ -24,9 +24,9 @@ def conditions(root: FunctionNode, lookups: Mapping[str, object]) -> list[Condit
 def _conditions(root: FunctionNode, written: str, value: object, lookups: Mapping[str, object]) -> Iterator[Condition]:
     name, _, lookup = written.rpartition(SEPARATOR)
     name = name if lookup in ("exact", "in") and not resolve(root, written) else written
-    bases = _bases(value, lookup if name != written else "")
-    changed = [other for other in lookups if other.startswith(name + SEPARATOR) and other != written]
-    changed = [other for other in changed if any(_is_within(other, name, base) for base in bases)]
+    below = [other for other in lookups if other.startswith(name + SEPARATOR) and other != written]
+    bases = _bases(value, lookup if name != written else "") if below else []
+    changed = [other for other in below if any(_is_within(other, name, base) for base in bases)]
     if changed:
         yield joined(" OR ", [joined(" AND ", list(_like(root, name, base, changed))) for base in bases])
     else:
@@ -35,8 +35,6 @@ def _conditions(root: FunctionNode, written: str, value: object, lookups: Mappin
 
 def _bases(value: object, lookup: str) -> list[object]:
     many = lookup == "in" or (lookup == "" and is_axis(value))
-    if type(value) in (int, float, str):
-        return []
     return [one_value(part) for part in axis_values(value, "in")] if many else [one_value(value)]
 
 
@@ -51,13 +49,14 @@ def _like(root: FunctionNode, name: str, value: object, changed: list[str]) -> I
     within = [other for other in changed if _is_within(other, name, value)]
     if not within:
         if not any(other == name or _is_look_up(other, name) for other in changed):
-            yield condition(root, f"{name}{SEPARATOR}exact", fixed(value))
+            yield condition(root, name, fixed(value))
         return
     fields = fields_of(value) or {}
     for field, part in fields.items():
         yield from _like(root, f"{name}{SEPARATOR}{field}", part, changed)
     for other in _others(root, name, list(fields)):
-        yield condition(root, f"{other}{SEPARATOR}isnull", True)
+        if not resolve(root, f"{other}{SEPARATOR}isnull"):
+            yield condition(root, f"{other}{SEPARATOR}isnull", True)
 
 
 def _is_look_up(other: str, name: str) -> bool:

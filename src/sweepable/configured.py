@@ -12,6 +12,7 @@ from sweepable.identity.arguments import Binder
 from sweepable.names import SEPARATOR, owner
 
 _NOTHING: Mapping[str, object] = {}
+_UNKNOWN: tuple[type, tuple[str, ...]] = (object, ())
 
 
 class Configured:
@@ -34,8 +35,7 @@ class Configured:
         self._function = function
         self._binder = binder
         self._upstreams = upstreams
-        self._classes: dict[str, type | None] = {}
-        self._names: dict[str, tuple[str, ...]] = {}
+        self._names: dict[str, tuple[type | None, tuple[str, ...]]] = {}
 
     def names(self, fixed: Mapping[str, object] = _NOTHING) -> tuple[str, ...]:
         """The fields of all parameters, by defaults, annotations, and what is `fixed` by a partial."""
@@ -117,14 +117,14 @@ class Configured:
 
     def _of_class(self, parameter: str) -> tuple[str, ...]:
         """The fields that a parameter has by its annotation alone."""
-        if parameter not in self._names:
-            self._names[parameter] = tuple(declared(parameter, MISSING, self._class(parameter)))
-        return self._names[parameter]
+        cls = self._class(parameter)
+        if self._names.get(parameter, _UNKNOWN)[0] is not cls:
+            self._names[parameter] = cls, tuple(declared(parameter, MISSING, cls))
+        return self._names[parameter][1]
 
     def _class(self, parameter: str) -> type | None:
         """The class of config objects that the parameter's annotation names."""
-        if parameter not in self._classes:
-            annotation = self._binder.annotations.get(parameter)
-            is_value = parameter not in (self._binder.variadic, self._binder.several)
-            self._classes[parameter] = config_class(annotation, self._function) if is_value and annotation else None
-        return self._classes[parameter]
+        annotation = self._binder.annotations.get(parameter)
+        if annotation is None or parameter in (self._binder.variadic, self._binder.several):
+            return None
+        return config_class(annotation, self._function)

@@ -6,6 +6,7 @@ import inspect
 import types
 import typing
 from collections.abc import Callable, Iterator, Mapping
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from sweepable.configs import DEEPEST, MOST, fields_of, grouped, kind_of, made, model_fields, replaced, split
@@ -50,12 +51,20 @@ def config_class(annotation: object, function: Callable[..., Any] | None = None)
 
 
 def _evaluated(text: str, function: Callable[..., Any] | None) -> object:
-    function = inspect.unwrap(function) if function is not None else None
+    """What an annotation written as text is now, as `typing.get_type_hints` tells it; a class may be defined anew."""
     try:
-        closure = inspect.getclosurevars(function).nonlocals if isinstance(function, types.FunctionType) else {}
-        return eval(text, {**getattr(function, "__globals__", {}), **closure})  # as typing.get_type_hints does
+        inner = inspect.unwrap(function) if function is not None else None
+        if not isinstance(inner, types.FunctionType):
+            return None
+        cells = zip(inner.__code__.co_freevars, inner.__closure__ or (), strict=True)
+        return eval(_compiled(text), inner.__globals__, {name: cell.cell_contents for name, cell in cells})
     except Exception:  # what is not there when the program runs, under TYPE_CHECKING say, names nothing
         return None
+
+
+@lru_cache(maxsize=1000)
+def _compiled(text: str) -> types.CodeType:
+    return compile(text, "<annotation>", "eval")
 
 
 # -- the fields of a class

@@ -109,7 +109,10 @@ def _first(space: Space | None, axes: Mapping[str, object]) -> dict[str, object]
     found: dict[str, object] = dict(next(iter(space), {})) if space is not None else {}
     for name, value in axes.items():
         axis = read(value)
-        found[name] = value.value if isinstance(value, Fixed) else next(iter(axis.values), None) if axis else value
+        if axis is None:
+            found[name] = value.value if isinstance(value, Fixed) else value
+        elif axis.values:
+            found[name] = axis.values[0]
     return found
 
 
