@@ -13,6 +13,8 @@ import attrs
 import numpy as np
 import pydantic
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from sklearn.base import BaseEstimator
 from sklearn.linear_model import Ridge
 from sklearn.pipeline import Pipeline
@@ -20,7 +22,7 @@ from sklearn.preprocessing import StandardScaler
 
 import sweepable
 from running import RunScript
-from sweepable.configs import MOST, fields_of, flattened
+from sweepable.configs import MOST, fields_of, flattened, replaced
 from sweepable.errors import (
     AmbiguousName,
     ArgumentError,
@@ -755,3 +757,59 @@ def test_ordinary_values_have_no_fields() -> None:
     values = (1, 1.0, "a", None, b"", [1], (1,), {1}, np.arange(3), np.float64(1), simulate, Path("x"))
     assert [value for value in values if fields_of(value) is not None] == []
     assert fields_of(simulate.get_or_run()) is None and fields_of(simulate.partial(gain=2.0)) is None
+
+
+# -- any object
+
+_KEYS = st.text(st.sampled_from("ab_ é"), min_size=1, max_size=4) | st.sampled_from(["a__b", "in", "range", "isnull"])
+_LEAVES = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=3) | st.lists(st.integers())
+_NESTED = st.recursive(_LEAVES, lambda inner: st.dictionaries(_KEYS, inner, max_size=4), max_leaves=12)
+
+
+@given(st.dictionaries(_KEYS, _NESTED, min_size=1, max_size=4), st.data())
+def test_any_field_of_any_dict_is_set_where_it_stands(config: dict[str, Any], data: st.DataObject) -> None:
+    """One leaf is another, the rest and the order are as they were, and the given dict is what it was."""
+    paths = flattened("config", config)
+    before = repr(config)
+    if paths:
+        path = data.draw(st.sampled_from(sorted(paths)))
+        found = replaced(config, {path.removeprefix("config__"): "new"}, "config", "f()")
+        now = flattened("config", found)
+        assert now[path] == "new" and repr(config) == before
+        others = [name for name in now if name in paths and not path.startswith(name)]
+        assert all(repr(now[name]) == repr(paths[name]) for name in others)
+        assert list(found) == list(config)
+
+
+_FOUND = sweepable.cache(lambda config: 1, name="any_dict", version="1", y=int)
+
+
+@given(st.lists(st.dictionaries(st.sampled_from(["a", "b"]), _LEAVES, min_size=1), min_size=1, max_size=4))
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_look_ups_of_fields_find_what_python_finds(configs: list[dict[str, Any]]) -> None:
+    """By value, as of parameters: 2 finds 2.0, True is not 1, NaN is one value, and None finds None alone."""
+    for config in configs:
+        _FOUND(config)
+    for config in configs:
+        for name, value in config.items():
+            found = _FOUND.filter(**{f"config__{name}__exact": value})
+            assert {_token(rec.config.get(name, "no field")) for rec in found} == {_token(value)}
+
+
+def _token(value: Any) -> Any:
+    if isinstance(value, bool) or not isinstance(value, int | float) or value != value:
+        return repr(value)
+    return value
+
+
+def test_a_class_that_is_defined_anew_is_the_one_that_counts() -> None:
+    """In a notebook a cell runs again: objects are made of the class as it is by then."""
+    space: dict[str, Any] = {}
+    cell = "import dataclasses\n@dataclasses.dataclass(frozen=True)\nclass Own:\n    a: int = {}\n    b: int = 2\n"
+    exec(cell.format(1), space)
+    exec("def run(config: 'Own'):\n    return config.a", space)
+    run = sweepable.cache(space["run"], name="defined_anew", version="1", y=int)
+    assert run.get_or_run(config__b=5).y == 1
+    exec(cell.format(7), space)
+    assert run.get_or_run(config__b=5).y == 7
+    assert run.key_of(config__b=5) == run.key_of(space["Own"](b=5))

@@ -37,8 +37,9 @@ def config_class(annotation: object, function: Callable[..., Any] | None = None)
     function : callable, optional
         Where text is looked up.
     """
-    if isinstance(annotation, str):
-        annotation = _evaluated(annotation, function)
+    for _ in range(2):  # text within text, where all annotations are text already
+        annotation = getattr(annotation, "__forward_arg__", annotation)
+        annotation = _evaluated(annotation, function) if isinstance(annotation, str) else annotation
     if isinstance(annotation, type) and typing.get_origin(annotation) is None:
         # Nothing is known of the keys of a dict.
         return annotation if annotation is not dict and kind_of(annotation) is not None else None
@@ -46,7 +47,7 @@ def config_class(annotation: object, function: Callable[..., Any] | None = None)
         return None
     parts = typing.get_args(annotation)
     named = parts[:1] if typing.get_origin(annotation) is typing.Annotated else parts
-    found = [config_class(part) for part in named if part is not type(None)]
+    found = [config_class(part, function) for part in named if part is not type(None)]
     return found[0] if len(found) == 1 else None
 
 
