@@ -23,6 +23,7 @@ MOST = 200
 
 #: Types of values that are no config objects, told at once.
 _PLAIN = frozenset((int, float, str, bool, type(None), bytes, complex, list, tuple, set, frozenset, np.ndarray))
+_COMPARED = (bool, int, float, complex, str, bytes, type(None))
 Fields = dict[str, Any]
 
 
@@ -35,6 +36,8 @@ class Kind(NamedTuple):
     make: Callable[[Any, Fields], Any]
     #: What the constructor of a class calls a field.
     spelled: Callable[[Any, str], str] = lambda kind, name: name
+    #: Whether its constructors may store something else than what they are given.
+    may_convert: bool = True
 
 
 def fields_of(value: object) -> Fields | None:
@@ -183,7 +186,22 @@ def replaced(value: object, changes: Mapping[str, object], path: str, owner: str
     whole, nested = grouped(fields, changes, path, owner)
     for name, further in nested.items():
         whole[name] = replaced(whole.get(name, fields[name]), further, f"{path}{SEPARATOR}{name}", owner)
+    if kind.may_convert:
+        _check_same(kind, value, {name: part for name, part in fields.items() if name not in whole}, path, owner)
     return made(lambda: kind.make(value, whole), whole, path, owner)
+
+
+def _check_same(kind: Kind, value: object, kept: Fields, path: str, owner: str) -> None:
+    """Raise where the constructor makes other values of those that are there, as a converter to radians does."""
+    again = kind.read(made(lambda: kind.make(value, {}), (), path, owner))
+    for name, part in kept.items():
+        new = again.get(name, part)
+        if isinstance(part, _COMPARED) and new != part and not (new != new and part != part):
+            cls = type(value).__name__
+            raise ArgumentError(
+                f"{owner}: {path} cannot be made anew with other fields, as {cls} changes what it is given: its own "
+                f"{name}, {part!r:.40}, would become {new!r:.40}. Give the object itself: {path}={cls}(...)"
+            )
 
 
 def made(make: Callable[[], object], given: Iterable[str], path: str, owner: str) -> Any:
@@ -192,7 +210,7 @@ def made(make: Callable[[], object], given: Iterable[str], path: str, owner: str
         return make()
     except Exception as error:
         shown = ", ".join(given)
-        message = f"{owner}: {path} cannot be made with {shown or 'its defaults'}: {type(error).__name__}: {error}"
+        message = f"{owner}: {path} cannot be made with {shown or 'its own values'}: {type(error).__name__}: {error}"
         raise ArgumentError(message) from error
 
 
@@ -277,11 +295,13 @@ def _make_estimator(value: Any, changes: Fields) -> object:
     return copied.set_params(**changes)
 
 
-_DICT = Kind(dict, lambda value, changes: {**value, **changes})
+_DICT = Kind(dict, lambda value, changes: {**value, **changes}, may_convert=False)
 _NAMED = Kind(
-    lambda value: dict(zip(value._fields, value, strict=True)), lambda value, changes: value._replace(**changes)
+    lambda value: dict(zip(value._fields, value, strict=True)),
+    lambda value, changes: value._replace(**changes),
+    may_convert=False,
 )
-_ESTIMATOR = Kind(_read_estimator, _make_estimator)
+_ESTIMATOR = Kind(_read_estimator, _make_estimator, may_convert=False)
 #: What the classes of a kind have, by which they are told.
 _KINDS: tuple[tuple[tuple[str, ...], Kind], ...] = (
     (("__dataclass_fields__",), Kind(_read_dataclass, _make_dataclass)),
