@@ -100,6 +100,11 @@ class Model:
         return self.gain * float(config["a"])
 
 
+@dataclasses.dataclass
+class Options:
+    opts: dict[str, int] = dataclasses.field(default_factory=lambda: {"x": 1})
+
+
 class Scaled(BaseEstimator):  # type: ignore[misc]
     def __init__(self, inner: Any = None, scale: float = 1.0) -> None:
         self.inner = inner
@@ -260,6 +265,22 @@ def test_one_field_of_two_upstream_calls_is_ambiguous() -> None:
     assert run.filter(left__config__steps=5, right__config__steps=3).count() == 1
     assert run.filter(simulate__config__steps=3).count() == 0
     assert run.get_or_run(simulate__config__steps=3).left__config__steps == 3
+
+
+@sweepable.cache(y=float)
+def scaled(config: Any = _OPTIONS) -> float:
+    return float(config["a"])
+
+
+def test_another_upstream_function_has_its_own_fields() -> None:
+    """Where a call is given another function than the default, the names are those of that one."""
+    runs = evaluate.sweep(sim=[scaled], sim__config__a=[5, 6], progress=False)
+    assert [rec.z for rec in runs] == [5.0, 6.0] and evaluate.get_or_run(scaled, sim__config__a=7).z == 7.0
+    assert evaluate.filter(sim__config__a=[5, 7]).count() == 2
+    with pytest.raises(UnknownName, match="config has no field 'b'; known: a"):
+        evaluate.get_or_run(scaled, sim__config__b=7)
+    with pytest.raises(UnknownName, match="config has no field 'steps'"):
+        evaluate.get_or_run(scaled, sim__config__steps=7)
 
 
 def test_methods_take_fields_of_their_instance() -> None:
@@ -522,6 +543,15 @@ def test_a_config_is_made_where_none_is_given() -> None:
     assert run.sweep(config__must=[1, 2], config__solver__dt=0.5, progress=False).counts["run"] == 2
     with pytest.raises(ArgumentError, match=r"Needy needs must; give config=Needy\(...\), or config__must=... as well"):
         run.get_or_run(config__solver__dt=0.5)
+
+    def factory(config: Options) -> int:
+        return 1
+
+    run = sweepable.cache(factory, name="made_by_factory", version="1", y=int)
+    runs = run.sweep(config__opts__x=[5, 6], progress=False)
+    assert [rec.config for rec in runs] == [Options({"x": 5}), Options({"x": 6})]
+    with pytest.raises(UnknownName, match="config__opts has no field 'y'; known: x"):
+        run.get_or_run(config__opts__y=1)
 
     def bare(config: Any, n: int = 1) -> int:
         return 1

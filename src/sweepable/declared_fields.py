@@ -171,8 +171,10 @@ def hint_at(value: object, cls: type | None, path: str, rest: str, owner: str) -
         There is no such field.
     """
     hints = _hints_at(value, cls)
+    if not hints and value is MISSING:
+        return Hint()  # the constructor will tell
     if not hints:
-        replaced(None if value is MISSING else value, {rest: None}, path, owner)  # raises
+        replaced(value, {rest: None}, path, owner)  # raises: it has no fields
     name = split({name: hint.default for name, hint in hints.items()}, path, rest, owner)
     hint = hints[name]
     if rest == name:

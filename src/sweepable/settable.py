@@ -62,9 +62,9 @@ def _as_given(callee: Callee, name: str, given: Mapping[str, object]) -> tuple[s
     if parameter not in callee.upstreams:
         callee.configs.replaced(parameter, given, {rest: None})  # raises: it has no fields
     upstream = as_upstream(given.get(parameter))
-    if upstream is None or not upstream.fixed:
+    if upstream is None or (upstream.callee is callee.upstreams[parameter].callee and not upstream.fixed):
         raise unknown(callee.place(), name, title)
-    return parameter, rest  # what a partial fixes may have more fields than what is declared
+    return parameter, rest  # another function, or a partial with a config object of more fields than the declared one
 
 
 def routed_to(callee: Callee, parameter: str, given: object, further: dict[str, object]) -> Upstream:
