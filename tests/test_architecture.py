@@ -34,7 +34,7 @@ LAYERS = (
     ("ancestry",),
     ("tree",),
     ("about",),
-    ("field_lookups", "field_columns"),
+    ("field_lookups", "field_columns", "misspelled"),
     ("lookups", "failed", "tables"),
     ("joining", "logic", "pipelines"),
     ("bases",),

@@ -621,6 +621,24 @@ def test_a_base_in_a_look_up_means_its_other_fields() -> None:
     assert run.select().exclude(config=base, config__n=[1, 2]).count() == 2
 
 
+def test_queries_choose_and_join_by_fields() -> None:
+    """Fields are names in all that a query offers, and again with other values of the same kind."""
+    run = cached(Config())
+    run.sweep(config__solver__dt=[0.1, 0.2, 0.3], config__steps=[1, 2], progress=False)
+    every = run.select()
+    assert every.distinct("config__solver__dt") == [0.1, 0.2, 0.3]
+    assert every.values("config__solver__tolerance", "config__steps")[:2] == [(None, 1), (None, 2)]
+    assert {rec.config__solver__dt for rec in every.nlargest(2, "config__solver__dt")} == {0.3}
+    for dt in (0.1, 0.2, 0.3, 0.4):
+        assert run.filter(config__solver__dt=dt).count() == (0 if dt == 0.4 else 2)
+        assert run.filter(config__solver__dt__near=dt + 1e-12, config__steps=2).count() == (0 if dt == 0.4 else 1)
+    q = sweepable.Q(config__solver__dt=0.1) | sweepable.Q(config__steps=2)
+    assert run.filter(q).count() == 4 and run.filter(~q).count() == run.select().exclude(q).count() == 2
+    base = sweepable.Q(config=Config(steps=2), config__solver__dt__gt=0.1)
+    assert run.filter(base).count() == 2 and run.filter(base | sweepable.Q(config__steps=1)).count() == 5
+    assert run.filter(~base).count() == 4
+
+
 # -- tables
 
 

@@ -2,35 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator
 
-from sweepable.comparisons import LOOKUPS, Condition, axis_values, is_axis, joined, one_value
+from sweepable.comparisons import LOOKUPS, axis_values, is_axis, one_value
 from sweepable.configs import fields_of
-from sweepable.lookups import condition
+from sweepable.logic import Leaf, Q, made
 from sweepable.names import SEPARATOR, resolve
 from sweepable.spaces.reading import fixed
 from sweepable.tree import FunctionNode
 
 
-def conditions(root: FunctionNode, lookups: Mapping[str, object]) -> list[Condition]:
-    """The SQL of look-ups that all have to apply.
+def with_bases(q: Q, root: Callable[[], FunctionNode]) -> Q:
+    """The same look-ups, in which a config object beside look-ups of its fields stands for its other fields.
 
-    A config object beside look-ups of its fields stands for its other fields: the calls of a sweep were given objects
-    that were made of it.
+    The calls of a sweep were given objects that were made of it, with other values of those fields.
+
+    Parameters
+    ----------
+    q : Q
+        Look-ups.
+    root : callable
+        The function that they are asked of; called where there are such.
     """
-    return [found for written, value in lookups.items() for found in _conditions(root, written, value, lookups)]
+    names = [part[0] for part in q.parts if not isinstance(part, Q)] if q.word == "and" else []
+    parts = [
+        with_bases(part, root) if isinstance(part, Q) else _rewritten(part, names, root) or part for part in q.parts
+    ]
+    return q if all(new is old for new, old in zip(parts, q.parts, strict=True)) else made((*parts,), q.word, q.negated)
 
 
-def _conditions(root: FunctionNode, written: str, value: object, lookups: Mapping[str, object]) -> Iterator[Condition]:
+def _rewritten(leaf: Leaf, names: list[str], root: Callable[[], FunctionNode]) -> Q | None:
+    """A config object as look-ups of its other fields; None for any other look-up."""
+    written, value = leaf
     name, _, lookup = written.rpartition(SEPARATOR)
-    name = name if lookup in ("exact", "in") and not resolve(root, written) else written
-    below = [other for other in lookups if other.startswith(name + SEPARATOR) and other != written]
-    bases = _bases(value, lookup if name != written else "") if below else []
+    name, lookup = (name, lookup) if lookup in ("exact", "in") else (written, "")
+    below = [other for other in names if other.startswith(name + SEPARATOR) and other != written]
+    bases = _bases(value, lookup) if below else []
     changed = [other for other in below if any(_is_within(other, name, base) for base in bases)]
-    if changed:
-        yield joined(" OR ", [joined(" AND ", list(_like(root, name, base, changed))) for base in bases])
-    else:
-        yield condition(root, written, value)
+    if not changed or (lookup and resolve(root(), written)):
+        return None
+    return made(tuple(made(tuple(_like(root(), name, base, changed))) for base in bases), "or")
 
 
 def _bases(value: object, lookup: str) -> list[object]:
@@ -44,19 +55,18 @@ def _is_within(other: str, name: str, base: object) -> bool:
     return any(rest == field or rest.startswith(field + SEPARATOR) for field in fields_of(base) or ())
 
 
-def _like(root: FunctionNode, name: str, value: object, changed: list[str]) -> Iterator[Condition]:
+def _like(root: FunctionNode, name: str, value: object, changed: list[str]) -> Iterator[Leaf]:
     """That a config object is as `value`, but for what other look-ups say."""
-    within = [other for other in changed if _is_within(other, name, value)]
-    if not within:
+    if not any(_is_within(other, name, value) for other in changed):
         if not any(other == name or _is_look_up(other, name) for other in changed):
-            yield condition(root, name, fixed(value))
+            yield name, fixed(value)
         return
     fields = fields_of(value) or {}
     for field, part in fields.items():
         yield from _like(root, f"{name}{SEPARATOR}{field}", part, changed)
     for other in _others(root, name, list(fields)):
         if not resolve(root, f"{other}{SEPARATOR}isnull"):
-            yield condition(root, f"{other}{SEPARATOR}isnull", True)
+            yield f"{other}{SEPARATOR}isnull", True
 
 
 def _is_look_up(other: str, name: str) -> bool:

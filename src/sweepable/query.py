@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from sweepable import logic
+from sweepable.bases import with_bases
 from sweepable.callee import Callee
 from sweepable.choosing import Choosing
 from sweepable.errors import (
@@ -99,7 +100,7 @@ class Query(Choosing, Tabular):
         if "version" in lookups and not is_known(self._plan().root, "version"):
             scope = self._wanted(excluded, lookups["version"])
             lookups = {name: value for name, value in lookups.items() if name != "version"}
-        found = logic.of(conditions, lookups, excluded=excluded)
+        found = with_bases(logic.of(conditions, lookups, excluded=excluded), lambda: self._plan().root)
         selection = self._uncut()
         if scope is not None:
             selection = selection._replace(scope=scope)
