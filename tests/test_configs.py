@@ -839,7 +839,8 @@ def test_ordinary_values_have_no_fields() -> None:
 
 _KEYS = st.text(st.sampled_from("ab_ é"), min_size=1, max_size=4) | st.sampled_from(["a__b", "in", "range", "isnull"])
 _LEAVES = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=3) | st.lists(st.integers())
-_NESTED = st.recursive(_LEAVES, lambda inner: st.dictionaries(_KEYS, inner, max_size=4), max_leaves=12)
+_DICTS = st.dictionaries(_KEYS, _LEAVES | st.dictionaries(_KEYS, _LEAVES, max_size=4), max_size=4)
+_NESTED = _LEAVES | _DICTS
 
 
 @given(st.dictionaries(_KEYS, _NESTED, min_size=1, max_size=4), st.data())
