@@ -9,9 +9,8 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from sweepable.cacheable import check_cacheable, is_async, name_of
+from sweepable.configured import Configured
 from sweepable.errors import (
-    AmbiguousName,
-    ArgumentError,
     DeclarationError,
     StoreError,
     SweepableError,
@@ -24,9 +23,10 @@ from sweepable.identity.key import KeyMaker
 from sweepable.identity.pins import Pin
 from sweepable.identity.walk import Said
 from sweepable.model import CodeVersion, FunctionFacts
-from sweepable.names import Own, Place, Step, ambiguous, did_you_mean, resolve, unknown
+from sweepable.names import did_you_mean, resolve
 from sweepable.outputs import Declaration, short
 from sweepable.registry import WRAPPED, callee_by_name, found_in, register
+from sweepable.settable import Declared, configured, routed_to, ways
 from sweepable.store.location import current_store
 from sweepable.upstream import Upstream, as_upstream
 
@@ -113,6 +113,7 @@ class Callee:
         self.parameters = self.binder.parameters
         self.facts = FunctionFacts(self.name, self._home, self.parameters)
         self.upstreams = self._find_upstreams()
+        self.configs = Configured(self.name, self.function, self.binder, self.upstreams)
         self.dependencies = self._find_dependencies()
         ignored = _known(self, "ignore", self.options.ignore)
         #: Places (in what the binder returns) and names of the parameters that are part of the key.
@@ -236,7 +237,7 @@ class Callee:
 
     def place(self) -> Declared:
         """This function as the root of the names that can be set on its calls."""
-        return Declared(self, (), (self,))
+        return Declared(self, (), (self,), {})
 
     # -- arguments
 
@@ -255,14 +256,22 @@ class Callee:
         """Bind values given by name, those of upstream calls by any spelling of the rule for names."""
         own: dict[str, object] = {}
         routed: dict[str, dict[str, object]] = {}
+        fields: dict[str, dict[str, object]] = {}
         for name, value in given.items():
-            if name in self.parameters or self._takes(name):
+            if name in self.parameters:
                 own[name] = value
-                continue
-            for place in self.settable(name):
-                routed.setdefault(place.path[0], {})["__".join((*place.path[1:], str(place.name)))] = value
+            elif parameter := configured(self, name, given):
+                fields.setdefault(parameter, {})[name[len(f"{parameter}__") :]] = value
+            elif self._takes(name):
+                own[name] = value
+            else:
+                for parameter, rest in ways(self, name, given):
+                    routed.setdefault(parameter, {})[rest] = value
+        own |= {parameter: self.configs.replaced(parameter, own, changes) for parameter, changes in fields.items()}
         for parameter, further in routed.items():
-            own[parameter] = _routed(self, parameter, own.get(parameter, self.binder.defaults.get(parameter)), further)
+            own[parameter] = routed_to(
+                self, parameter, own.get(parameter, self.binder.defaults.get(parameter)), further
+            )
         return self.binder.bind_named(own)
 
     def _takes(self, name: str) -> bool:
@@ -274,85 +283,21 @@ class Callee:
         if self.declaration.names and name not in self.declaration.names:
             raise UnknownName(f"{self.name} has no output {name!r}{did_you_mean(name, self.declaration.names)}")
 
-    def check_names(self, names: Iterable[str]) -> None:
-        """Raise for a name that is no parameter, its own or upstream."""
-        for name in names:
-            if name not in self.parameters and not self._takes(name):
-                self.settable(name)
-
-    def settable(self, name: str) -> list[Place]:
-        """The upstream parameters that `name` sets.
-
-        Raises
-        ------
-        UnknownName
-            Nothing upstream has such a parameter.
-        AmbiguousName
-            Several have, and the name does not say that all are meant.
-        """
-        owner = f"{self.name}()"
-        places = [place for place in resolve(self.place(), name) if place.name is not None]
-        if not places:
-            raise unknown(self.place(), name, owner)
-        if len(places) > 1 and not all(place.tied for place in places):
-            raise _several(name, owner, places)
-        return places
+    def check_names(self, given: Mapping[str, object]) -> None:
+        """Raise for a name that is no parameter, its own or upstream, nor a field of one."""
+        for name in given:
+            if name in self.parameters:
+                continue
+            if parameter := configured(self, name, given):
+                self.configs.hint(parameter, name, given)
+            elif not self._takes(name):
+                ways(self, name, given)
 
 
 def _lend_shelf(store: object) -> None:
     """Let what is read of sources be kept in a function's store: parsing them is most of a first hit."""
     with contextlib.suppress(StoreError):  # whoever needs the store itself will say so
         shelf.use(current_store(store).readings)
-
-
-def _routed(callee: Callee, parameter: str, given: object, further: dict[str, object]) -> Upstream:
-    upstream = as_upstream(given)
-    if upstream is None:
-        names = ", ".join(f"{parameter}__{name}" for name in further)
-        raise ArgumentError(
-            f"{callee.name}(): {names} sets parameters of the upstream call {parameter}, but {parameter} was given "
-            f"as a {type(given).__name__}, which has none; give one or the other"
-        )
-    return upstream.partial(**further)
-
-
-def _several(name: str, owner: str, places: list[Place]) -> AmbiguousName:
-    error = ambiguous(name, owner, places)
-    functions = {place.node.callee.identifier for place in places if isinstance(place.node, Declared)}
-    if len(functions) == 1:
-        error.args = (f"{error}, or {functions.pop()}__{places[0].name} for all of them",)
-    return error
-
-
-class Declared:
-    """A function at one place of a pipeline, as its declarations tell: a node of the names that can be set."""
-
-    __slots__ = ("_chain", "callee", "path")
-
-    def __init__(self, callee: Callee, path: tuple[str, ...], chain: tuple[Callee, ...]) -> None:
-        self.callee = callee
-        self.path = path
-        self._chain = chain
-
-    def own(self) -> Own:
-        """The function's parameters: outputs cannot be set."""
-        return Own(self.callee.parameters)
-
-    def steps(self) -> list[Step]:
-        """The functions that its parameters stand for."""
-        return [
-            Step(
-                name,
-                upstream.callee.identifier,
-                Declared(upstream.callee, (*self.path, name), (*self._chain, upstream.callee)),
-            )
-            for name, upstream in self.callee.upstreams.items()
-            if upstream.callee not in self._chain
-        ]
-
-    def identity(self) -> object:
-        """The path: one function may stand at several places."""
-        return self.path
 
 
 def _pairs(given: object) -> list[tuple[object, Mapping[str, str]]]:

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from sweepable.lineage import calls_of
 from sweepable.model import StoredCall
 from sweepable.store.cells import Cell, to_cell
+from sweepable.store.field_cells import field_cells
 from sweepable.store.store import Store
 from sweepable.tree import FunctionNode, quoted
 
@@ -56,9 +57,12 @@ def _calls(store: Store, function: int, keys: Sequence[str] | None) -> list[Stor
 
 
 def _cells(store: Store, call: StoredCall) -> Iterator[tuple[tuple[str, str], Cell]]:
-    for argument in store.arguments(call):
+    arguments = store.arguments(call)
+    names = [argument.name for argument in arguments]
+    for argument in arguments:
         if argument.kind == "value":
             yield ("parameter", argument.name), to_cell(argument.value, argument.digest)
+            yield from field_cells(argument.name, argument.value, names).items()
         else:
             query = "SELECT id FROM _calls WHERE key = ?"
             row = store.connection().execute(query, (argument.value,)).fetchone()

@@ -115,7 +115,8 @@ class CachedFunction(Managed, Generic[P, R]):
         ----------
         *args, **kwargs
             The function's parameters; those of upstream calls by name (``sim_result__gain=3.0``, or ``gain=3.0``
-            where only one upstream call has it).
+            where only one upstream call has it); fields of config objects (``config__solver__dt=0.1``), which are set
+            on what is given, or on the default, by the object's constructor.
 
         Returns
         -------
@@ -223,7 +224,7 @@ class CachedFunction(Managed, Generic[P, R]):
         Parameters
         ----------
         **fixed
-            Its parameters, or by name those of what is upstream of it.
+            Its parameters, fields of these, or by name those of what is upstream of it.
         """
         self.callee.check_names(fixed)
         return Upstream(self.callee, fixed)
@@ -312,9 +313,9 @@ class CachedFunction(Managed, Generic[P, R]):
         retry_failed : bool, default False
             Run calls again that are known to fail.
         **axes
-            Values by parameter, own or upstream: a list, range, 1-D array, Index or Series is an axis, anything else a
-            constant. The axes make a grid; the last varies fastest. `sweepable.axis` and `sweepable.fixed` say which is
-            meant where it is not clear.
+            Values by parameter, own or upstream, or by field of a config object (``config__dt``): a list, range, 1-D
+            array, Index or Series is an axis, anything else a constant. The axes make a grid; the last varies fastest.
+            `sweepable.axis` and `sweepable.fixed` say which is meant where it is not clear.
 
         Returns
         -------

@@ -8,9 +8,10 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from sweepable.configs import flattened
 from sweepable.errors import NoCallFound
 from sweepable.model import Argument, Role, StoredCall
-from sweepable.names import Own, Step
+from sweepable.names import Own, Step, owner
 from sweepable.store.index import verified
 
 if TYPE_CHECKING:
@@ -68,8 +69,19 @@ class CallNode:
         return self.store.layout(self.call.layout).names if self.call.layout else ()
 
     def own(self) -> Own:
-        """Parameters and outputs."""
-        return Own(tuple(self.arguments), self.outputs)
+        """Parameters, the fields of those that are config objects, and outputs."""
+        return Own(tuple(self.arguments), self.outputs, tuple(self.fields))
+
+    @cached_property
+    def fields(self) -> dict[str, tuple[str, object]]:
+        """The fields of config objects by their full names, with the parameter that each is of."""
+        return {
+            name: (argument.name, part)
+            for argument in self.arguments.values()
+            if argument.kind == "value"
+            for name, part in flattened(argument.name, argument.value).items()
+            if owner(name, self.arguments) == argument.name
+        }
 
     @cached_property
     def edges(self) -> list[Edge]:

@@ -10,7 +10,6 @@ from sweepable import about
 from sweepable.comparisons import (
     COMPARISONS,
     FALSE,
-    LOOKUPS,
     NAN,
     TRUE,
     Condition,
@@ -23,10 +22,11 @@ from sweepable.comparisons import (
     negated,
     one_value,
 )
-from sweepable.errors import SweepableError, UnknownName, UnknownOutput
+from sweepable.errors import SweepableError
+from sweepable.field_lookups import field_compared, field_value
 from sweepable.lineage import calls_of
-from sweepable.names import SEPARATOR, Place, ambiguous, choices, did_you_mean, is_ambiguous, resolve, unknown, walk
-from sweepable.notices import warn
+from sweepable.misspelled import checked, expect_unknown, readings
+from sweepable.names import SEPARATOR, Place, ambiguous, resolve
 from sweepable.spaces.reading import is_query
 from sweepable.tree import FunctionNode, function_of
 from sweepable.upstream import Upstream, as_upstream
@@ -66,9 +66,8 @@ def placed(root: FunctionNode, written: str, value: object, *, alias: Callable[[
             place, node = places[0], function_of(places[0].node)
             if len(places) > 1 or place.name is None or not is_joinable(node):
                 return None
-            compare = _output if place.kind == "output" else _parameter
-            found = compare(node, alias(node), place.name, lookup, value)
-            column = node.column("output" if place.kind == "output" else "parameter", place.name)
+            found = _compared(node, alias(node), place, lookup, value)
+            column = node.column(place.kind or "", place.name)
             uses = ((node.table, column),) if column is not None and lookup in _INDEXED else ()
             return Placed(node, found._replace(uses=uses), bool(uses) and lookup in _EQUALITIES)
     return None
@@ -105,12 +104,12 @@ def condition(root: FunctionNode, written: str, value: object) -> Condition:
     for name, lookup in readings(written):
         places = resolve(root, name)
         if places:
-            return _of_places(_checked(places, name, root.title), partial(_at, lookup=lookup, value=value))
+            return _of_places(checked(places, name, root.title), partial(_at, lookup=lookup, value=value))
     for name, lookup in readings(written):
         about_it = _about(root, name, lookup, value.value if isinstance(value, Given) else value)
         if about_it is not None:
             return about_it
-    _expect_unknown(root, written)
+    expect_unknown(root, written)
     return FALSE
 
 
@@ -125,7 +124,7 @@ def _about(root: FunctionNode, name: str, lookup: str, value: object) -> Conditi
         node = function_of(place.node)
         return _of_parent(node, about.condition(field, _row(node), lookup, value, root.schema.store))
 
-    return _of_places(_checked(places, name, root.title), match)
+    return _of_places(checked(places, name, root.title), match)
 
 
 def _row(node: FunctionNode) -> about.Row:
@@ -133,15 +132,6 @@ def _row(node: FunctionNode) -> about.Row:
     if node.parent is None:
         return "c.{}".format
     return f"(SELECT u.{{}} FROM _calls AS u WHERE u.id = {_alias(len(node.path))}.id)".format
-
-
-def readings(written: str) -> list[tuple[str, str]]:
-    """A user's name comes first; only then is the last part read as a look-up."""
-    found = [(written, "")]
-    name, separator, last = written.rpartition(SEPARATOR)
-    if separator and last in LOOKUPS:
-        found.append((name, last))
-    return found
 
 
 def is_known(root: FunctionNode, name: str) -> bool:
@@ -155,44 +145,6 @@ def is_about_status(written: str) -> bool:
 
 
 _STATUS = f"info{SEPARATOR}status"
-
-
-def _checked(places: list[Place], name: str, owner: str) -> list[Place]:
-    if not is_ambiguous(places):
-        return places
-    error = ambiguous(name, owner, places)
-    titles = {function_of(place.node).title for place in places}
-    if len(titles) == 1 and len({place.path for place in places}) > 1:
-        own = SEPARATOR.join((titles.pop(), *([places[0].name] if places[0].name else [])))
-        error.args = (f"{error}, or {own} for all of them",)
-    raise error
-
-
-def _expect_unknown(root: FunctionNode, written: str) -> None:
-    """Raise for a name that nothing can have; warn of one that code which has never run may turn out to have."""
-    about.refuse(root, written, LOOKUPS)
-    for name, _ in readings(written):
-        if _may_be_output(root, name):
-            warn(
-                f"{root.title}: {written!r} is not known, unless it is an output of a function that has not run yet; "
-                f"nothing is found{did_you_mean(written, choices(root))}",
-                UnknownOutput,
-            )
-            return
-    name, _, last = written.rpartition(SEPARATOR)
-    upstream = any(path and SEPARATOR.join(path) == name for _, path in walk(root))
-    if upstream:
-        known = [*choices(root), *(f"{name}{SEPARATOR}{lookup}" for lookup in LOOKUPS)]
-        raise UnknownName(f"{root.title} has no {written!r}{did_you_mean(written, known)}")
-    if name and resolve(root, name):
-        raise UnknownName(f"{root.title}: {name!r} has no look-up {last!r}{did_you_mean(last, LOOKUPS)}")
-    raise unknown(root, written, root.title)
-
-
-def _may_be_output(root: FunctionNode, name: str) -> bool:
-    way, _, _ = name.rpartition(SEPARATOR)
-    at = [node for node, path in walk(root) if not way or way in (SEPARATOR.join(path), function_of(node).title)]
-    return any(function_of(above).may_have_more() for node in at for above, _ in walk(node))
 
 
 # -- from a place in the tree to the root's row
@@ -223,9 +175,15 @@ def _at(place: Place, lookup: str, value: object) -> Condition:
     alias = _alias(len(node.path))
     if place.name is None:
         return _of_call(node, alias, lookup, value)
-    if place.kind == "output":
-        return _of_parent(node, _output(node, alias, place.name, lookup, value))
-    return _of_parent(node, _parameter(node, alias, place.name, lookup, value))
+    return _of_parent(node, _compared(node, alias, place, lookup, value))
+
+
+def _compared(node: FunctionNode, alias: str, place: Place, lookup: str, value: object) -> Condition:
+    """A look-up of a name of the node's own."""
+    name = place.name or ""
+    if place.kind == "field":
+        return field_compared(node.column("field", name), alias, lookup, value)
+    return (_output if place.kind == "output" else _parameter)(node, alias, name, lookup, value)
 
 
 def _alias(depth: int) -> str:
@@ -405,12 +363,12 @@ def value_of(root: FunctionNode, name: str) -> Condition:
     if asked is not None:
         places = asked[1]
     if not places:
-        _expect_unknown(root, name)
+        expect_unknown(root, name)
         return Condition("NULL")
     if len({place.path for place in places}) > 1:
         raise ambiguous(name, root.title, places)
     field = asked[0] if asked is not None else None
-    found = [_expression(place, name, field) for place in _checked(places, name, root.title)]
+    found = [_expression(place, name, field) for place in checked(places, name, root.title)]
     sql = found[0].sql if len(found) == 1 else f"COALESCE({', '.join(one.sql for one in found)})"
     return Condition(sql, tuple(part for one in found for part in one.values))
 
@@ -445,4 +403,6 @@ def _column(node: FunctionNode, place: Place, written: str) -> Condition:
         if place.kind is not None and node.has_run(place.kind, place.name):
             raise SweepableError(f"{written} is no scalar; order by parameters and scalar outputs")
         return Condition("NULL")
+    if place.kind == "field":
+        return Condition(field_value(f"{_alias(len(node.path))}.{column}"))
     return Condition(f"{_alias(len(node.path))}.{column}")

@@ -12,8 +12,9 @@ from typing import Literal, NamedTuple, Protocol
 from sweepable.errors import AmbiguousName, UnknownName
 
 SEPARATOR = "__"
-Kind = Literal["parameter", "output"]
-_PREFIXES: dict[Kind, str] = {"parameter": "params__", "output": "outputs__"}
+#: A field is one of a config object that is a parameter: ``config__dt``.
+Kind = Literal["parameter", "field", "output"]
+_PREFIXES: dict[Kind, str] = {"parameter": "params__", "field": "params__", "output": "outputs__"}
 
 
 class Own(NamedTuple):
@@ -21,21 +22,28 @@ class Own(NamedTuple):
 
     parameters: tuple[str, ...] = ()
     outputs: tuple[str, ...] = ()
+    #: Of parameters that are config objects, by their full names.
+    fields: tuple[str, ...] = ()
+
+    def _by_kind(self) -> tuple[tuple[Kind, tuple[str, ...]], ...]:
+        return ("parameter", self.parameters), ("field", self.fields), ("output", self.outputs)
 
     def spelling(self, kind: Kind, name: str) -> str:
-        """How a name is written; one that is a parameter and an output says which."""
-        both = name in self.parameters and name in self.outputs
+        """How a name is written; one that is a parameter (or a field of one) and an output says which."""
+        both = name in self.outputs and (name in self.parameters or name in self.fields)
         return f"{_PREFIXES[kind]}{name}" if both else name
 
     def spelled(self) -> dict[str, tuple[Kind, str]]:
-        """Every name as it is written: spelling -> (kind, name)."""
-        found: dict[str, tuple[Kind, str]] = {self.spelling("parameter", n): ("parameter", n) for n in self.parameters}
-        return found | {self.spelling("output", name): ("output", name) for name in self.outputs}
+        """Every name as it is written, fields after their parameter: spelling -> (kind, name)."""
+        found: dict[str, list[tuple[Kind, str]]] = {name: [("parameter", name)] for name in self.parameters}
+        for name in self.fields:
+            found.setdefault(owner(name, self.parameters) or "", []).append(("field", name))
+        found.setdefault("", []).extend(("output", name) for name in self.outputs)
+        return {self.spelling(*one): one for ones in found.values() for one in ones}
 
     def plain(self, name: str) -> list[tuple[Kind, str]]:
         """What `name` means as it stands: nothing, one, or both a parameter and an output."""
-        both: tuple[tuple[Kind, tuple[str, ...]], ...] = (("parameter", self.parameters), ("output", self.outputs))
-        return [(kind, found) for kind, names in both if (found := _among(name, names)) is not None]
+        return [(kind, found) for kind, names in self._by_kind() if (found := _among(name, names)) is not None]
 
     def explicit(self, name: str) -> list[tuple[Kind, str]]:
         """What ``params__x`` or ``outputs__x`` means, where the plain name might do as well."""
@@ -53,6 +61,12 @@ def _among(name: str, names: Sequence[str]) -> str | None:
 
     wanted = unicodedata.normalize("NFKC", name)
     return next((known for known in names if unicodedata.normalize("NFKC", known) == wanted), None)
+
+
+def owner(field: str, parameters: Iterable[str]) -> str | None:
+    """The parameter of which a name is a field, going by how it is written."""
+    found = [name for name in parameters if field.startswith(name + SEPARATOR)]
+    return max(found, key=len, default=None)
 
 
 class Step(NamedTuple):
@@ -107,7 +121,11 @@ def resolve(root: Node, name: str) -> list[Place]:
 
 def _at(node: Node, path: tuple[str, ...], name: str) -> list[Place]:
     """What `name` stands for at a node, without looking further up for names that do not say where."""
-    return _plain(node, path, name) or _by_path(node, name, path) or _explicit(node, path, name)
+    found = _plain(node, path, name)
+    if found and found[0].kind == "field":
+        # The parameter was given config objects in some calls; in others it may have been an upstream call.
+        found += _by_steps([step for step in node.steps() if step.role == "argument"], name, path)
+    return found or _by_path(node, name, path) or _explicit(node, path, name)
 
 
 def _plain(node: Node, path: tuple[str, ...], name: str) -> list[Place]:
@@ -125,12 +143,16 @@ def _further_up(root: Node, name: str) -> list[Place]:
 
 def _by_path(root: Node, name: str, path: tuple[str, ...]) -> list[Place]:
     """`name` read as steps: ``reference__amplitude``, ``get_reference__amplitude``, ``get_reference``."""
-    for steps in _standing_together(root.steps()):
-        rest = _after(name, steps[0].name)
-        found = [] if rest is None else _each_once(place for step in steps for place in _continue(step, rest, path))
+    return _by_steps(root.steps(), name, path) or _by_function(root, name, path)
+
+
+def _by_steps(steps: Sequence[Step], name: str, path: tuple[str, ...]) -> list[Place]:
+    for group in _standing_together(steps):
+        rest = _after(name, group[0].name)
+        found = [] if rest is None else _each_once(place for step in group for place in _continue(step, rest, path))
         if found:
             return found
-    return _by_function(root, name, path)
+    return []
 
 
 def _standing_together(steps: Sequence[Step]) -> Iterable[list[Step]]:
@@ -209,7 +231,14 @@ def is_ambiguous(places: Sequence[Place]) -> bool:
 
 
 def ambiguous(name: str, owner: str, places: Sequence[Place]) -> AmbiguousName:
-    """The error for a name that several upstream calls have."""
+    """The error for a name that several upstream calls have, or a config object and an upstream call."""
+    field = places[0]
+    if field.kind == "field" and any(len(place.path) > len(field.path) for place in places):
+        way = SEPARATOR.join((*field.path, f"{_PREFIXES['field']}{field.name}"))
+        return AmbiguousName(
+            f"{owner}: {name!r} may be a field of a config object, which is {way}, or of an upstream call; write that, "
+            "or the upstream function's name"
+        )
     paths = sorted(set(map(str, places)))
     if len(paths) > 1:
         return AmbiguousName(f"{owner}: {name!r} may be any of {', '.join(paths)}; write the path")

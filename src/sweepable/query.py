@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from sweepable import logic
+from sweepable.bases import with_bases
 from sweepable.callee import Callee
 from sweepable.choosing import Choosing
 from sweepable.errors import (
@@ -74,9 +75,11 @@ class Query(Choosing, Tabular):
         **lookups
             ``name=value`` or ``name__lookup=value``; the look-ups are ``exact ne lt lte gt gte in range isnull contains
             startswith endswith regex near``. A name is a parameter or scalar output of the function, or of what is
-            upstream of it (``sim_result__gain``, ``get_reference__amplitude``), or what is known about the call or one
-            upstream of it: ``info__started``, ``info__seconds``, ``info__status``, ``info__host``, ``info__python``,
-            ``info__packages__numpy``, ``info__git__commit`` (of any repository), ``sim_result__info__seconds``.
+            upstream of it (``sim_result__gain``, ``get_reference__amplitude``), a field of a config object
+            (``config__dt``; beside ``config=base`` it takes the place of the base's own), or what is known about the
+            call or one upstream of it: ``info__started``, ``info__seconds``, ``info__status``, ``info__host``,
+            ``info__python``, ``info__git__commit`` (of any repository), ``info__packages__numpy``,
+            ``sim_result__info__seconds``.
             Versions compare as versions: 1.9 is before 1.26. A list, range or 1-D array means any of its values.
             ``version="any"`` sees the calls of older code as well; ``version="v3"``, a label or the first digits of a
             digest those of one version, whatever the code upstream was; see ``f.versions()``.
@@ -97,7 +100,7 @@ class Query(Choosing, Tabular):
         if "version" in lookups and not is_known(self._plan().root, "version"):
             scope = self._wanted(excluded, lookups["version"])
             lookups = {name: value for name, value in lookups.items() if name != "version"}
-        found = logic.of(conditions, lookups, excluded=excluded)
+        found = with_bases(logic.of(conditions, lookups, excluded=excluded), lambda: self._plan().root)
         selection = self._uncut()
         if scope is not None:
             selection = selection._replace(scope=scope)

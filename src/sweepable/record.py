@@ -185,6 +185,10 @@ class Record:
         return record if place.name is None or place.kind is None else record._own(place.kind, place.name)
 
     def _own(self, kind: Kind, name: str) -> Any:
+        if kind == "field":
+            parameter, value = self._node.fields[name]
+            self._argument(parameter)  # which notes that it is read
+            return value
         return self._argument(name) if kind == "parameter" else self._output(name)
 
     def _output(self, name: str) -> Any:

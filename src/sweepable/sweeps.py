@@ -21,10 +21,13 @@ from sweepable.outputs import short
 from sweepable.outside import is_sound
 from sweepable.query import Query, Selection, Source
 from sweepable.runs import failure_of, new_call, stale_count, stale_words
-from sweepable.spaces import Parameter, Space, is_float, space_of, takes_sequence
+from sweepable.settable import configured, ways
+from sweepable.spaces import Fixed, Parameter, Space, is_float, space_of, takes_sequence
+from sweepable.spaces.reading import read
 from sweepable.store.location import current_store
 from sweepable.store.reading import Standing
 from sweepable.store.store import Store
+from sweepable.upstream import as_upstream
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
@@ -97,16 +100,46 @@ def space_for(callee: Callee, space: Space | None, axes: Mapping[str, object]) -
             f"{callee.name}.sweep(<parameter>=[...]), or make a space by sweepable.grid, zipped or points"
         )
     written = set(axes) | set(space.names if space is not None else ())
-    return space_of(space, axes, {name: found for name in written for found in _parameters(callee, name)})
+    given = _first(space, axes) if any("__" in name for name in written) else {}
+    return space_of(space, axes, {name: found for name in written for found in _parameters(callee, name, given)})
 
 
-def _parameters(callee: Callee, name: str) -> Iterator[Parameter]:
+def _first(space: Space | None, axes: Mapping[str, object]) -> dict[str, object]:
+    """The first value of each name: what config objects have for fields shows in them."""
+    found: dict[str, object] = dict(next(iter(space), {})) if space is not None else {}
+    for name, value in axes.items():
+        axis = read(value)
+        if axis is None:
+            found[name] = value.value if isinstance(value, Fixed) else value
+        elif axis.values:
+            found[name] = axis.values[0]
+    return found
+
+
+def _parameters(callee: Callee, name: str, given: Mapping[str, object]) -> Iterator[Parameter]:
     if name in callee.parameters:
         yield _parameter(callee, name, name)
+    elif own := configured(callee, name, given):
+        yield _field(callee, own, name, name, given)
     elif not callee.binder.variadic:
-        for place in callee.settable(name):
-            node: Any = place.node
-            yield _parameter(node.callee, str(place.name), name)
+        for parameter, rest in ways(callee, name, given):
+            yield from _upstream_parameters(callee, parameter, rest, name, given)
+
+
+def _upstream_parameters(
+    callee: Callee, parameter: str, rest: str, name: str, given: Mapping[str, object]
+) -> Iterator[Parameter]:
+    """The parameters of an upstream call, as it is given or declared."""
+    upstream = as_upstream(given.get(parameter)) or callee.upstreams[parameter]
+    ahead = f"{parameter}__"
+    further = {at[len(ahead) :]: value for at, value in given.items() if at.startswith(ahead)}
+    for found in _parameters(upstream.callee, rest, {**upstream.fixed, **further}):
+        yield found._replace(name=name)
+
+
+def _field(callee: Callee, parameter: str, own: str, name: str, given: Mapping[str, object]) -> Parameter:
+    hint = callee.configs.hint(parameter, own, given)
+    return Parameter(name, takes_sequence(hint.default, hint.annotation), is_float(hint.default, hint.annotation))
 
 
 def _parameter(callee: Callee, own: str, name: str) -> Parameter:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from sweepable.field_columns import Column, without_described
 from sweepable.names import SEPARATOR, Kind
 from sweepable.store.cells import Cell, from_cell
 from sweepable.store.codecs import Summary
@@ -18,13 +19,6 @@ if TYPE_CHECKING:
 
 #: A float holds every int up to this one.
 _EXACT = 2**53
-
-
-class Column(NamedTuple):
-    """One column: a parameter or output, a cell per call."""
-
-    kind: Kind
-    cells: list[Cell]
 
 
 #: The calls of one place of the pipeline, one (or None) for each row.
@@ -51,7 +45,7 @@ def columns(root: FunctionNode, ids: _Ids) -> dict[str, Column]:
 def _add(found: dict[str, Column], nodes: list[FunctionNode], ids: _Ids) -> None:
     """The columns of the functions that stand in one place: parameters, then what is upstream of them, then outputs."""
     own = _own(nodes, ids)
-    found.update((name, column) for name, column in own.items() if column.kind == "parameter")
+    found.update((name, column) for name, column in own.items() if column.kind != "output")
     groups: dict[str, list[FunctionNode]] = {}
     for step in (step for node in nodes for step in node.steps() if not step.again):
         group = groups.setdefault(step.name, [])
@@ -74,7 +68,7 @@ def _own(nodes: list[FunctionNode], ids: _Ids) -> dict[str, Column]:
                 both = zip(found[name].cells, column.cells, strict=True)
                 column = Column(column.kind, [one if one is not None else other for one, other in both])
             found[name] = column
-    return found
+    return without_described(found)
 
 
 def _columns_of(node: FunctionNode, ids: _Ids) -> Iterator[tuple[str, Column]]:
@@ -91,6 +85,8 @@ def _columns_of(node: FunctionNode, ids: _Ids) -> Iterator[tuple[str, Column]]:
             cells = [None] * len(ids)
         else:
             continue
+        if kind == "field" and ids and all(cell is None for cell in cells):
+            continue  # of another class of config objects
         # A parameter that was only ever an upstream call is shown by the columns of that.
         if kind == "output" or not node.takes_calls(name) or any(cell is not None for cell in cells):
             yield spelling, Column(kind, cells)
@@ -135,9 +131,7 @@ def _is_not_stored_yet(node: FunctionNode, kind: Kind, name: str) -> bool:
 def differing(root: FunctionNode, ids: Sequence[int]) -> list[str]:
     """The parameters, own and upstream, in which calls differ."""
     found = columns(root, ids).items()
-    return [
-        name for name, column in found if column.kind == "parameter" and len({(type(c), c) for c in column.cells}) > 1
-    ]
+    return [name for name, column in found if column.kind != "output" and len({(type(c), c) for c in column.cells}) > 1]
 
 
 # -- as a frame

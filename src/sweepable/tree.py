@@ -8,11 +8,11 @@ from typing import Any, NamedTuple
 
 from sweepable.callee import Callee
 from sweepable.lineage import ROLES
-from sweepable.names import Kind, Own, Step
+from sweepable.names import Kind, Own, Step, owner
 from sweepable.scope import Scope
 from sweepable.store.store import Route, Store, StoredFunction
 
-#: (``parameter``, ``output`` or ``upstream``; name) -> column of the function's table.
+#: (``parameter``, ``field``, ``output`` or ``upstream``; name) -> column of the function's table.
 Columns = dict[tuple[str, str], str]
 _NEXT_LAYOUT = (
     "SELECT min(layout) FROM _calls WHERE function = ? AND version = ? AND layout > ? AND status IN ('done', 'tainted')"
@@ -77,7 +77,7 @@ class Schema:
         calls = [row[0] for version in counting for row in self._rows(_ONE_CALL, function, version)]
         routes = self.store.routes(function)
         if not calls or set(counting) == set(all_versions):
-            parameters = [name for kind, name in self.columns(function) if kind != "output"]
+            parameters = [name for kind, name in self.columns(function) if kind not in ("output", "field")]
             return Shape(Own(_once(parameters), self._outputs(function, all_versions)), _ordered(routes), bool(calls))
         parameters = [name for number in calls for name in self._parameters(number)]
         routes = [route for route in routes if self._is_made(function, counting, route)]
@@ -161,9 +161,15 @@ class FunctionNode:
     def own(self) -> Own:
         """Its parameters and outputs, as stored and as declared."""
         if self.callee is None:
-            return self._shape.own
+            return self._shape.own._replace(fields=self._fields(self._shape.own.parameters, ()))
         # Parameters are what the signature says now; outputs may be found by running only.
-        return Own(self.callee.parameters, _once([*self.callee.declaration.names, *self._shape.own.outputs]))
+        outputs = _once([*self.callee.declaration.names, *self._shape.own.outputs])
+        return Own(self.callee.parameters, outputs, self._fields(self.callee.parameters, self.callee.configs.names()))
+
+    def _fields(self, parameters: tuple[str, ...], declared: tuple[str, ...]) -> tuple[str, ...]:
+        """The fields of config objects, as declared and as stored."""
+        stored = (name for kind, name in self.columns if kind == "field")
+        return _once([*declared, *(name for name in stored if owner(name, parameters) is not None)])
 
     def steps(self) -> list[Step]:
         """The functions upstream of it, in any stored call that counts or by declaration."""
@@ -201,7 +207,7 @@ class FunctionNode:
         return (self.parent.identity() if self.parent else None, self.role, self.name, self._which())
 
     def column(self, kind: str, name: str) -> str | None:
-        """The quoted column of a name; kind is ``parameter``, ``output`` or ``upstream``."""
+        """The quoted column of a name; kind is ``parameter``, ``field``, ``output`` or ``upstream``."""
         column = self.columns.get((kind, name))
         return quoted(column) if column is not None else None
 
@@ -217,7 +223,13 @@ class FunctionNode:
 
     def has_run(self, kind: Kind, name: str) -> bool:
         """Whether any stored call that counts has a parameter or output of this name."""
+        if kind == "field":
+            return (kind, name) in self.columns
         return name in (self._shape.own.parameters if kind == "parameter" else self._shape.own.outputs)
+
+    def may_have_field(self, name: str) -> bool:
+        """Whether `name` may be a field that nobody knows yet: of an undeclared parameter of code that never ran."""
+        return self.callee is not None and not self._shape.has_calls and self.callee.configs.may_have(name)
 
     def may_have_more(self) -> bool:
         """Whether it may have outputs that nobody knows yet: none are declared, and its code never ran."""

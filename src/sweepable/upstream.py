@@ -27,7 +27,7 @@ class Upstream:
 
     def partial(self, **fixed: object) -> Upstream:
         """The same with (more) parameters fixed."""
-        self.callee.check_names(fixed)
+        self.callee.check_names({**self.fixed, **fixed})
         return Upstream(self.callee, {**self.fixed, **fixed}, self.field)
 
     def __getitem__(self, output: str) -> Upstream:

@@ -52,6 +52,7 @@ class Binder:
         self.required = tuple(p.name for p in found if p.default is _EMPTY and p.kind not in _STARS)
         self.annotations = {p.name: p.annotation for p in found if p.annotation is not _EMPTY}
         self.variadic = next((p.name for p in found if p.kind is Parameter.VAR_KEYWORD), None)
+        self.several = next((p.name for p in found if p.kind is Parameter.VAR_POSITIONAL), None)
         self.bind, self.invoke = _generate(name_of(function).rpartition(".")[2], found)
 
     @staticmethod

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 Cell = int | float | str | bytes | None
 
+#: None in a column of fields, where NULL is what a config object without the field has.
+NONE = b"None"
 #: Longer text is described, with its digest.
 LONGEST = 1000
 _DIGITS = 32
@@ -277,7 +279,13 @@ def _called(module: str, name: str) -> Callable[[str], object]:
     return lambda text: getattr(import_module(module), name)(text)
 
 
-_WORDS: dict[bytes, object] = {b"True": True, b"False": False, b"nan": math.nan, b"NaT": np.datetime64("NaT", "ns")}
+_WORDS: dict[bytes, object] = {
+    NONE: None,
+    b"True": True,
+    b"False": False,
+    b"nan": math.nan,
+    b"NaT": np.datetime64("NaT", "ns"),
+}
 _PARSERS: dict[str, Callable[[str], object]] = {
     "int": lambda text: int(text, 0),
     "str": ast.literal_eval,

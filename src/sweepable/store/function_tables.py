@@ -10,7 +10,7 @@ from functools import lru_cache
 from sweepable.store import schema
 from sweepable.store.cells import Cell
 
-#: Kind (``parameter``, ``upstream``, ``output``) and name.
+#: Kind (``parameter``, ``field``, ``upstream``, ``output``) and name.
 Column = tuple[str, str]
 
 #: What stands in a new column for earlier calls whose output of that name was no scalar.
@@ -31,8 +31,12 @@ def tables(c: sqlite3.Connection) -> list[str]:
 def ensure_columns(c: sqlite3.Connection, function: int, table: str, wanted: Iterable[Column]) -> dict[Column, str]:
     """The columns of a table with those of `wanted` that it had not; SQLite's limit leaves some without."""
     known = columns(c, function)
+    fields = sum(kind == "field" for kind, _ in known)
     for kind, name in wanted:
         if (kind, name) not in known and len(known) < schema.MOST_COLUMNS and _can_name(name):
+            fields += kind == "field"
+            if kind == "field" and fields > schema.MOST_FIELDS:
+                continue
             shown = f"{name}_id" if kind == "upstream" else name
             known[kind, name] = _add_column(c, function, table, (kind, name), shown, known.values())
     return known

@@ -10,6 +10,7 @@ from sweepable.store import index, results
 from sweepable.store.blobs import digest_of
 from sweepable.store.cells import Cell, is_cell, is_scalar, to_cell
 from sweepable.store.codecs import EXTENSIONS, INLINE, External, Externals, OutputFacts, Summary
+from sweepable.store.field_cells import field_cells
 from sweepable.store.files import Buffer
 from sweepable.store.function_tables import Column
 
@@ -47,12 +48,17 @@ def prepare(new: NewCall, pending: list[Pending]) -> index.Prepared:
 def _argument_cells(arguments: tuple[Argument, ...]) -> dict[Column, Cell]:
     """Parameters by value; those that are upstream calls by its key, which the index turns into its id."""
     cells: dict[Column, Cell] = {}
+    names: list[str] | None = None
     for argument in arguments:
         value = argument.value
         if argument.kind != "value":
             cells["upstream", argument.name] = str(value)
+        elif is_cell(value):
+            cells["parameter", argument.name] = value
         else:  # the digest is made for those alone that have no short form
-            cells["parameter", argument.name] = value if is_cell(value) else to_cell(value, argument.digest)
+            cells["parameter", argument.name] = to_cell(value, argument.digest)
+            names = names or [argument.name for argument in arguments]
+            cells |= field_cells(argument.name, value, names)
     return cells
 
 

@@ -15,6 +15,8 @@ FORMAT = 4
 APPLICATION = 0x53574550
 #: SQLite allows 2,000 columns; beyond this many, values stand in the result only.
 MOST_COLUMNS = 1500
+#: Fewer of these are for fields of config objects: dicts with ever new keys leave room for outputs.
+MOST_FIELDS = 1000
 
 _TABLES = """
 CREATE TABLE _functions (

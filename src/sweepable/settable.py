@@ -1,0 +1,122 @@
+"""The names that can be set on the calls of a function: its upstream calls' parameters, and the fields of these."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from sweepable.errors import AmbiguousName, ArgumentError
+from sweepable.names import SEPARATOR, Own, Place, Step, ambiguous, owner, resolve, unknown
+from sweepable.upstream import Upstream, as_upstream
+
+if TYPE_CHECKING:
+    from sweepable.callee import Callee
+
+
+def configured(callee: Callee, name: str, given: Mapping[str, object]) -> str | None:
+    """The parameter of the function's own of which `name` is a field; None where it has to be looked for upstream."""
+    parameter = callee.configs.owner(name, given)
+    if parameter is None or not callee.upstreams or callee.configs.has(parameter, name, given):
+        return parameter
+    return None if any(place.path for place in resolve(callee.place(), name)) else parameter
+
+
+def ways(callee: Callee, name: str, given: Mapping[str, object]) -> list[tuple[str, str]]:
+    """Where `name` belongs: parameters that stand for upstream calls, and what each calls it.
+
+    Parameters
+    ----------
+    callee : Callee
+        The function.
+    name : str
+        No parameter of its own.
+    given : mapping
+        What a call of it is given.
+
+    Raises
+    ------
+    UnknownName
+        Nothing upstream has such a parameter.
+    AmbiguousName
+        Several have, and the name does not say that all are meant.
+    """
+    title = f"{callee.name}()"
+    places = [place for place in resolve(callee.place(), name) if place.name is not None and place.path]
+    if len(places) > 1 and not all(place.tied for place in places):
+        raise _several(name, title, places)
+    if places:
+        return [(place.path[0], SEPARATOR.join((*place.path[1:], str(place.name)))) for place in places]
+    holder = owner(name, given)
+    if holder is not None and holder not in callee.parameters:  # a config object that is given by a shorter name
+        field = name[len(holder) :]
+        return [(parameter, f"{rest}{field}") for parameter, rest in ways(callee, holder, given)]
+    return [_as_given(callee, name, given)]
+
+
+def _as_given(callee: Callee, name: str, given: Mapping[str, object]) -> tuple[str, str]:
+    """The upstream call that is given, and the rest of a name of which its declaration knows nothing."""
+    title, parameter = f"{callee.name}()", owner(name, callee.parameters)
+    if parameter is None:
+        raise unknown(callee.place(), name, title)
+    rest = name[len(parameter + SEPARATOR) :]
+    if parameter not in callee.upstreams:
+        callee.configs.replaced(parameter, given, {rest: None})  # raises: it has no fields
+    upstream = as_upstream(given.get(parameter))
+    if upstream is None or (upstream.callee is callee.upstreams[parameter].callee and not upstream.fixed):
+        raise unknown(callee.place(), name, title)
+    return parameter, rest  # another function, or a partial with a config object of more fields than the declared one
+
+
+def routed_to(callee: Callee, parameter: str, given: object, further: dict[str, object]) -> Upstream:
+    """The upstream call given for a parameter, or its default, with further parameters of it fixed."""
+    upstream = as_upstream(given)
+    if upstream is None:
+        names = ", ".join(f"{parameter}__{name}" for name in further)
+        raise ArgumentError(
+            f"{callee.name}(): {names} sets parameters of the upstream call {parameter}, but {parameter} was given "
+            f"as a {type(given).__name__}, which has none; give one or the other"
+        )
+    return upstream.partial(**further)
+
+
+def _several(name: str, owner: str, places: list[Place]) -> AmbiguousName:
+    error = ambiguous(name, owner, places)
+    functions = {place.node.callee.identifier for place in places if isinstance(place.node, Declared)}
+    if len(functions) == 1:
+        error.args = (f"{error}, or {functions.pop()}__{places[0].name} for all of them",)
+    return error
+
+
+class Declared:
+    """A function at one place of a pipeline, as its declarations tell: a node of the names that can be set."""
+
+    __slots__ = ("_chain", "callee", "fixed", "path")
+
+    def __init__(
+        self, callee: Callee, path: tuple[str, ...], chain: tuple[Callee, ...], fixed: Mapping[str, object]
+    ) -> None:
+        self.callee = callee
+        self.path = path
+        #: What a partial that stands here fixes.
+        self.fixed = fixed
+        self._chain = chain
+
+    def own(self) -> Own:
+        """The function's parameters: outputs cannot be set."""
+        return Own(self.callee.parameters, fields=self.callee.configs.names(self.fixed))
+
+    def steps(self) -> list[Step]:
+        """The functions that its parameters stand for."""
+        return [
+            Step(
+                name,
+                upstream.callee.identifier,
+                Declared(upstream.callee, (*self.path, name), (*self._chain, upstream.callee), upstream.fixed),
+            )
+            for name, upstream in self.callee.upstreams.items()
+            if upstream.callee not in self._chain
+        ]
+
+    def identity(self) -> object:
+        """The path: one function may stand at several places."""
+        return self.path
