@@ -35,6 +35,7 @@ LAYERS = (
     ("about",),
     ("lookups", "failed", "tables"),
     ("joining", "logic", "pipelines"),
+    ("frames",),
     ("selection",),
     ("choosing", "tabular"),
     ("query",),

@@ -81,7 +81,7 @@ def test_a_columns_name_is_a_look_up_for_its_values() -> None:
         ([2**70, 1, -(2**70)], "object"),
         ([2**60 + 1, 0.5], "object"),
         ([1, 0.5], "float64"),
-        ([True, None], "object"),
+        ([True, None], "boolean"),
         ([True, 1, 1.0, "1", None], "object"),
         ([None, None], "object"),
         ([1 + 2j, 3.0], "complex128"),
