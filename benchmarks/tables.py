@@ -27,8 +27,8 @@ from sweepable.store.index import check_digest
 
 SHARING = 10  # evaluate calls per simulate call, and those per reference
 BY_HAND = """
-SELECT e.a, e.b, e.n, e.flag, e.mode, s.gain AS sim__gain, s.damping AS sim__damping, r.amplitude AS sim__ref__amplitude,
-r.peak AS sim__ref__peak, s.last AS sim__last, e.rms, e.steps, e.settled
+SELECT e.a, e.b, e.n, e.flag, e.mode, s.gain AS sim__gain, s.damping AS sim__damping,
+r.amplitude AS sim__ref__amplitude, r.peak AS sim__ref__peak, s.last AS sim__last, e.rms, e.steps, e.settled
 FROM evaluate AS e JOIN _calls AS c ON c.id = e.id LEFT JOIN simulate AS s ON s.id = e.sim_id
 LEFT JOIN reference AS r ON r.id = s.ref_id WHERE c.status = 'done' ORDER BY e.id
 """

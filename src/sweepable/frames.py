@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 #: A float holds every int up to this one.
 _EXACT = 2**53
 #: How many calls are read at once.
-BATCH = 20_000
+BATCH = 2_000
 _TRUE, _FALSE, _NAN = b"True", b"False", b"nan"
 
 _Kind = Literal["nothing", "int", "float", "bool", "text", "moment", "utc", "duration", "other"]
@@ -67,7 +67,7 @@ class Facts:
         if chunk.kind != "nothing":
             self.kinds.add(chunk.kind)
         if chunk.kind == "int" and self.is_exact:
-            self.is_exact = -_EXACT <= chunk.values.min() and chunk.values.max() <= _EXACT
+            self.is_exact = chunk.values.min() >= -_EXACT and chunk.values.max() <= _EXACT
 
     @property
     def kind(self) -> _Kind:
@@ -94,15 +94,21 @@ def chunk_of(cells: Sequence[Any]) -> Chunk:
     if kinds == {int}:
         return Chunk("int", _filled(cells, 0, missing, np.int64), missing)
     if kinds == {str}:
-        return Chunk("text", _objects(cells), missing)
+        return Chunk("text", _objects(_shared(cells)), missing)
     return _decoded(cells, kinds, missing)
+
+
+def _shared(cells: Sequence[Any]) -> Sequence[Any]:
+    """Texts of which there are few, each once in memory."""
+    distinct = {text: text for text in cells}
+    return cells if 4 * len(distinct) > len(cells) else [distinct[text] for text in cells]
 
 
 def _decoded(cells: Sequence[Any], kinds: set[type], missing: Any) -> Chunk:
     blobs = {cell for cell in cells if type(cell) is bytes}
     if kinds == {bytes} and blobs <= {_TRUE, _FALSE}:
-        return Chunk("bool", np.fromiter((cell == _TRUE for cell in cells), bool, len(cells)), missing)
-    values = {blob: _value(blob) for blob in blobs}
+        return Chunk("bool", _filled(cells, _FALSE, missing, "S5") == _TRUE, missing)
+    values = {blob: value_of(blob) for blob in blobs}
     found = [values[cell] if type(cell) is bytes else cell for cell in cells]
     if kinds <= {float, bytes} and blobs <= {_NAN}:
         return Chunk("float", np.array(found, float), missing)
@@ -135,7 +141,8 @@ def _objects(values: Sequence[Any]) -> Any:
     return found
 
 
-def _value(cell: Cell) -> object:
+def value_of(cell: Cell) -> object:
+    """The value of a cell, as a table shows it: a description of what no cell holds."""
     value = from_cell(cell)
     if not isinstance(value, Summary):
         return value
@@ -157,7 +164,7 @@ def column_of(facts: Facts, chunks: list[Chunk]) -> Any:
         In order.
     """
     if facts.kind in ("other", "nothing"):
-        return _inferred([value for chunk in _used_up(chunks) for value in chunk.objects()])
+        return inferred([value for chunk in _used_up(chunks) for value in chunk.objects()])
     found = [_part(facts, chunk) for chunk in _used_up(chunks)]
     try:
         return _joined(found)
@@ -226,7 +233,8 @@ def _unit(kind: str) -> str:
     return np.datetime_data(pd.Series(sample).to_numpy().dtype)[0]
 
 
-def _inferred(values: list[Any]) -> Any:
+def inferred(values: list[Any]) -> Any:
+    """The array that pandas makes of values, but for ints, which stay what they are."""
     import pandas as pd
 
     try:

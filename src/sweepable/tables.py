@@ -1,4 +1,4 @@
-"""Tables of calls as cells: which columns there are, what upstream of the calls they stand for, and the SQL for them."""
+"""Tables of calls as cells: which columns there are, which calls upstream they tell of, and the SQL for them."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def _own(path: _Path, nodes: list[FunctionNode]) -> Iterator[Wanted]:
     found: dict[tuple[str, Kind], _Names] = {}
     for node in nodes:
         for spelling, (kind, name) in node.own().spelled().items():
-            if node.column(kind, name) is not None or _is_not_stored_yet(node, kind, name):
+            if has_column(node, kind, name):
                 found.setdefault((spelling, kind), {})[node.identity()] = kind, name
     for (spelling, kind), names in found.items():
         yield Wanted(SEPARATOR.join((*path, spelling)), kind, path, names)
@@ -141,7 +141,7 @@ def _named(root: FunctionNode, name: str) -> Wanted:
 def _check_column(root: FunctionNode, name: str, places: Sequence[Place]) -> None:
     known = [(function_of(place.node), place.kind, place.name) for place in places]
     for node, kind, own in known:
-        if kind is not None and own is not None and (node.column(kind, own) or _is_not_stored_yet(node, kind, own)):
+        if kind is not None and own is not None and has_column(node, kind, own):
             return
     if any(kind == "parameter" and node.takes_calls(str(own)) for node, kind, own in known):
         raise _is_call(root, name)
@@ -154,6 +154,11 @@ def _is_call(root: FunctionNode, name: str) -> SweepableError:
     known = [column.label for column in all_columns(root) if column.label.startswith(name + SEPARATOR)]
     which = f": {', '.join(known[:20])}" if known else ""
     return SweepableError(f"{root.title}: {name} is an upstream call; ask for its columns{which}")
+
+
+def has_column(node: FunctionNode, kind: Kind, name: str) -> bool:
+    """Whether a parameter or an output has a column, or is to have one when the function has run."""
+    return node.column(kind, name) is not None or _is_not_stored_yet(node, kind, name)
 
 
 def _is_not_stored_yet(node: FunctionNode, kind: Kind, name: str) -> bool:
@@ -306,7 +311,11 @@ class Reader:
     def _column(self, wanted: Wanted) -> _Column:
         spot = self._spot(wanted.path)
         statement = self._statements[spot.statement]
-        ids = (spot.statement, statement.select(spot.id)) if wanted.path and not wanted.is_asked else None
+        ids = (
+            (spot.statement, statement.select(f"{spot.id} IS NOT NULL"))
+            if wanted.path and not wanted.is_asked
+            else None
+        )
         if wanted.field is not None:
             expression, convert = about.cell(wanted.field, _row(spot.id), self._root.schema.store)
             return _Column([(spot.statement, statement.select(expression))], None, convert)
@@ -349,8 +358,10 @@ class Reader:
             return statement.nothing(len(ids))
         connection = self._root.schema.store.connection()
         rows = connection.execute(statement.sql(), (json.dumps(list(ids)),)).fetchall()
-        rows.sort(key=_FIRST)  # they are in this order, as SQLite does it now
-        return list(zip(*rows, strict=True))
+        found: list[Sequence[Cell]] = list(zip(*rows, strict=True))
+        if found[0] != tuple(range(len(ids))):  # it always is, as SQLite does it now
+            found = list(zip(*sorted(rows, key=_FIRST), strict=True))
+        return found
 
     def _note(self, place: int, column: _Column, found: list[list[Sequence[Cell]]], cells: Sequence[Cell]) -> None:
         if column.ids is not None and not self._is_there[place]:
