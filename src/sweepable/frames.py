@@ -238,9 +238,10 @@ def inferred(values: list[Any]) -> Any:
     import pandas as pd
 
     try:
-        return pd.Series(values, dtype=_dtype(values)).array
+        found = pd.Series(values, dtype=_dtype(values))
     except (TypeError, ValueError, OverflowError):  # what has no common type in pandas stays what it is
-        return pd.Series(values, dtype=object).array
+        return _objects(values)
+    return found.to_numpy() if isinstance(found.dtype, np.dtype) else found.array
 
 
 def _dtype(values: list[Any]) -> Any:
@@ -254,6 +255,19 @@ def _dtype(values: list[Any]) -> Any:
         is_exact = all(type(value) is not int or abs(value) <= _EXACT for value in values)
         return float if is_exact else object
     return None
+
+
+def table(columns: dict[str, Any], length: int) -> pd.DataFrame:
+    """A frame of columns as `column_of` makes them, which it holds without copying or looking at them."""
+    import pandas as pd
+
+    index = pd.RangeIndex(length)
+    found = {
+        # Objects are what has no type in common: pandas would look for one again.
+        name: pd.Series(values, index, dtype=object if values.dtype == object else None, copy=False)
+        for name, values in columns.items()
+    }
+    return pd.DataFrame(found, index, columns=list(found), copy=False)
 
 
 def batches(ids: Sequence[int], size: int) -> Iterator[Sequence[int]]:
@@ -276,8 +290,6 @@ def frame(reader: Reader, ids: Sequence[int]) -> pd.DataFrame:
     pandas.DataFrame
         Integers stay integers, bools bools; a value that no table cell holds (an array) shows as a summary.
     """
-    import pandas as pd
-
     chunks: list[list[Chunk]] = [[] for _ in reader.wanted]
     facts = [Facts() for _ in reader.wanted]
     for some in batches(ids, BATCH):
@@ -286,5 +298,4 @@ def frame(reader: Reader, ids: Sequence[int]) -> pd.DataFrame:
             known.note(kept[-1])
     shown = [place for place in range(len(facts)) if reader.is_shown(place)]
     found = {reader.wanted[place].label: column_of(facts[place], chunks[place]) for place in shown}
-    # Without a copy: it would be twice the memory.
-    return pd.DataFrame(found, columns=list(found), index=pd.RangeIndex(len(ids)), copy=False)
+    return table(found, len(ids))

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from sweepable.errors import SweepableError
-from sweepable.frames import BATCH, Facts, batches, chunk_of, column_of, frame
+from sweepable.frames import BATCH, Facts, batches, chunk_of, column_of, frame, table
 from sweepable.imported import from_extra
 from sweepable.tables import Reader, Wanted
 from sweepable.tree import FunctionNode
@@ -93,15 +93,13 @@ class _Table:
                 writer.write_table(self._arrow.Table.from_pandas(part, schema=schema, preserve_index=False))
 
     def _frame(self, reader: Reader, ids: Sequence[int]) -> pd.DataFrame:
-        import pandas as pd
-
         found = {}
         parts = [reader.read(some) for some in batches(ids, BATCH)]
         for place, (column, known) in enumerate(zip(self._wanted, self._facts, strict=True)):
-            values = pd.Series(column_of(known, [chunk_of(part[place]) for part in parts]), copy=False)
+            values = column_of(known, [chunk_of(part[place]) for part in parts])
             wanted = self._types.get(column.label)
             found[column.label] = values if wanted is None else values.astype(wanted[0])
-        return pd.DataFrame(found, columns=list(found), copy=False)
+        return table(found, len(ids))
 
     def _schema(self, first: pd.DataFrame) -> Any:
         schema = self._arrow.Schema.from_pandas(first, preserve_index=False)
