@@ -120,6 +120,8 @@ def test_what_failed_is_missing_and_the_mask_says_so() -> None:
     assert data.s.values[[0, 2]].tolist() == ["s0", "s2"] and data.s.isnull().values[1]
     assert data.t.dtype.kind == "M" and data.t.isnull().values.tolist() == [False, True, False]
     assert data.a.dims == ("x", "a_0") and data.a[2].values.tolist() == [2.0, 3.0] and data.a.isnull()[1].all()
+    every = picky.sweep(x=[0, 1, 2], progress=False).all().to_xarray()
+    assert every.x.values.tolist() == [0, 1, 2] and every.computed.values.tolist() == [True, False, True]
     large = picky.sweep(x=[0, 1, 2], big=[True], progress=False).to_xarray()
     assert large.i.dtype == object and large.i.values[[0, 2], 0].tolist() == [2**60 + 1] * 2
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sweepable.errors import SweepableError, SweepableWarning
-from sweepable.frames import Chunk, Facts, batches, chunk_of, column_of, inferred, value_of
+from sweepable.frames import Chunk, Facts, batches, chunk_of, column_of, inferred
 from sweepable.grids import POINT, Places, cells_of
 from sweepable.imported import from_extra
 from sweepable.names import resolve
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     import xarray
 
 _PLAIN = (bool, int, float, str, np.generic)
+_DONE = ("done", "tainted")
 _RECORDS = 500
 
 
@@ -68,7 +69,11 @@ class _Dataset:
     ) -> None:
         self._xarray = from_extra("xarray", "to_xarray", "xarray")
         self._root, self._ids, self._places, self._records = root, ids, places, records
-        self._cells, self._rows = places.cells()
+        cells, rows = places.cells()
+        (statuses,) = cells_of(root, named_columns(root, ["info__status"]), ids)
+        done = np.array([statuses[row] in _DONE for row in rows], bool)
+        #: Of the calls that have a result.
+        self._cells, self._rows = cells[done], rows[done]
         self._variables: dict[str, tuple[Any, ...]] = {}
 
     def add_outputs(self, names: Sequence[str]) -> None:
@@ -200,7 +205,7 @@ class _Dataset:
         wanted = [column for column in all_columns(self._root) if column.kind == "parameter"]
         found = {}
         for column, cells in zip(wanted, cells_of(self._root, wanted, self._ids), strict=True):
-            if len(set(cells)) == 1 and isinstance(value := value_of(cells[0]), _PLAIN):
+            if len(set(cells)) == 1 and isinstance(value := from_cell(cells[0]), _PLAIN):
                 found[column.label] = value
         swept = {place for name in self._coordinate_names() for place in self._paths(name)}
         return {name: value for name, value in found.items() if name not in swept}
@@ -283,7 +288,9 @@ def _labels(values: list[object]) -> tuple[np.ndarray, dict[str, object]]:
     if values and None not in names and len(set(names)) == len(names):
         return np.array(names, object), {}
     if any(map(_is_no_label, values)):
-        return np.arange(len(values)), {"values": [short(value) for value in values]}
+        return np.arange(len(values)), {
+            "values": [value.text if isinstance(value, Summary) else short(value) for value in values]
+        }
     found = np.asarray(inferred(values))
     if found.dtype == object:
         found = np.empty(len(values), object)

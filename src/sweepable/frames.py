@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterator, Sequence
+from functools import cache
 from types import NoneType
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
@@ -116,18 +117,25 @@ def _decoded(cells: Sequence[Any], kinds: set[type], missing: Any) -> Chunk:
     if kinds == {dt.datetime}:
         return _moments(found, missing)
     if kinds == {dt.timedelta}:
-        return Chunk("duration", _filled(found, dt.timedelta(), missing, "m8[us]"), missing)
+        return _in_range("duration", _filled(found, dt.timedelta(), missing, "m8[us]"), found, missing)
     return Chunk("other", _objects(found), missing)
 
 
 def _moments(values: list[Any], missing: Any) -> Chunk:
     zones = {value.tzinfo for value in values if value is not None}
     if zones == {None}:
-        return Chunk("moment", _filled(values, dt.datetime(2000, 1, 1), missing, "M8[us]"), missing)
+        return _in_range("moment", _filled(values, dt.datetime(2000, 1, 1), missing, "M8[us]"), values, missing)
     if zones == {dt.UTC}:
         plain = [None if value is None else value.replace(tzinfo=None) for value in values]
-        return Chunk("utc", _filled(plain, dt.datetime(2000, 1, 1), missing, "M8[us]"), missing)
+        return _in_range("utc", _filled(plain, dt.datetime(2000, 1, 1), missing, "M8[us]"), values, missing)
     return Chunk("other", _objects(values), missing)
+
+
+def _in_range(kind: _Kind, found: Any, values: list[Any], missing: Any) -> Chunk:
+    """Moments or durations, as objects where pandas counts in nanoseconds and they are too far away for these."""
+    if _unit(found.dtype.kind) == "ns" and np.abs(found.astype(np.int64)).max() >= 2**63 // 1000:
+        return Chunk("other", _objects(values), missing)
+    return Chunk(kind, found, missing)
 
 
 def _filled(values: Sequence[Any], instead: object, missing: Any, dtype: Any) -> Any:
@@ -225,6 +233,7 @@ def _text_dtype() -> Any:
     return pd.Series(["text"]).dtype
 
 
+@cache
 def _unit(kind: str) -> str:
     """The unit in which pandas keeps moments and durations: microseconds from 3 on, nanoseconds before."""
     import pandas as pd

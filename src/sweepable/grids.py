@@ -126,12 +126,16 @@ def _sorted_axis(name: str, cells: Sequence[Any]) -> tuple[Axis, list[int]]:
     distinct = list(dict.fromkeys(cells))
     values = {cell: from_cell(cell) for cell in distinct}
     try:
-        # What is missing comes last, as in order_by.
-        distinct.sort(key=lambda cell: (values[cell] is None, values[cell] if values[cell] is not None else 0))
+        distinct.sort(key=lambda cell: _place_in_order(values[cell]))
     except TypeError:  # of several kinds: in the order in which they came
         pass
     numbers = {cell: number for number, cell in enumerate(distinct)}
     return Axis(name, [values[cell] for cell in distinct]), [numbers[cell] for cell in cells]
+
+
+def _place_in_order(value: Any) -> tuple[bool, Any]:
+    """What is missing comes last, as in order_by."""
+    return (value is None or value != value), (0 if value is None else value)
 
 
 def _refuse_twice(root: FunctionNode, ids: Sequence[int], places: Places) -> None:

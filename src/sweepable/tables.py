@@ -18,6 +18,8 @@ from sweepable.tree import FunctionNode, function_of
 
 #: SQLite joins 64 tables at most, and gives 2,000 columns.
 _MOST_TABLES, _MOST_COLUMNS = 40, 1900
+#: How deep the SQL of an id is nested before it is read by one statement and given to the next.
+_DEEPEST = 6
 _FIRST = itemgetter(0)
 #: What stands at the end of a path: a parameter or an output of a function, by the function's identity.
 _Names = dict[object, tuple[Kind, str]]
@@ -220,6 +222,8 @@ class _Spot(NamedTuple):
     id: str
     #: The statement and the alias in which the table of each function stands, by the function's identity.
     tables: dict[object, tuple[int, str]]
+    #: How deep that SQL is nested.
+    depth: int = 0
 
 
 class _Column(NamedTuple):
@@ -285,18 +289,15 @@ class Reader:
     def _joined(self, nodes: list[FunctionNode], parent: _Spot | None, id: str) -> _Spot:
         stored = [node for node in nodes if node.function is not None]
         width = sum(len(node.columns) + 2 for node in stored) + 2
-        if parent is not None and self._statements[parent.statement].has_room(len(stored) + 1, width):
-            number = parent.statement
+        if parent is not None and self._has_room(parent, len(stored) + 1, width):
+            number, depth = parent.statement, parent.depth + 1
             statement = self._statements[number]
             statement.width += width
+            # What is further up hangs on the id, and not on a row in the function's table, which a failed call has not.
             if stored and stored[0].role != "argument":
-                # What is further up hangs on the id: a call that failed inside has no row in its function's table.
-                id = f"{statement.join('_calls', id)}.id"
+                id, depth = f"{statement.join('_calls', id)}.id", 0  # so that it is looked for once
             tables = {node.identity(): (number, statement.join(node.table, id)) for node in stored}
-            if stored and stored[0].role == "argument":
-                found = [f"{alias}.id" for _, alias in tables.values()]
-                id = found[0] if len(found) == 1 else f"COALESCE({', '.join(found)})"
-            return _Spot(nodes, number, id, tables)
+            return _Spot(nodes, number, id, tables, depth)
         source = (parent.statement, self._statements[parent.statement].select(id)) if parent is not None else None
         tables = {}
         first = len(self._statements)
@@ -307,6 +308,9 @@ class Reader:
                 tables[node.identity()] = len(self._statements) - 1, statement.join(node.table, "k.value")
                 statement.width += len(node.columns) + 2
         return _Spot(nodes, first, "k.value", tables)
+
+    def _has_room(self, parent: _Spot, tables: int, columns: int) -> bool:
+        return parent.depth < _DEEPEST and self._statements[parent.statement].has_room(tables, columns)
 
     def _column(self, wanted: Wanted) -> _Column:
         spot = self._spot(wanted.path)
