@@ -562,3 +562,31 @@ def test_without_pyarrow_the_error_names_the_extra(monkeypatch: pytest.MonkeyPat
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     with pytest.raises(ImportError, match=r"pip install 'sweepable\[parquet\]'"):
         evaluate.select().to_parquet(tmp_path / "runs.parquet")
+
+
+def test_upstream_of_a_call_whose_row_is_gone() -> None:
+    """What stands further up is still told, as look-ups still find it."""
+    rec = evaluate.get_or_run(gain=3.0, amplitude=4.0)
+    connection = store_of(rec).connection()
+    connection.execute("DELETE FROM simulate")
+    frame = evaluate.select().to_df(columns=["sim__gain", "sim__ref__amplitude", "sim__ref__peak"])
+    assert frame["sim__gain"].isna().all()
+    assert frame["sim__ref__amplitude"].tolist() == [4.0] and frame["sim__ref__peak"].tolist() == [4.0]
+
+
+def test_upstream_of_nested_calls_in_a_long_chain() -> None:
+    """Calls that were made inside, of calls that were made inside, at every depth."""
+
+    def make(n: int, above: Any) -> Any:
+        def inner(p: int = n) -> dict[str, int]:
+            return {"out": p + (above()["out"] if above is not None else 0)}
+
+        return sweepable.cache(inner, name=f"inner{n}")
+
+    below: Any = None
+    for n in range(9):
+        below = make(n, below)
+    below()
+    frame = below.select().to_df()
+    path = "__".join(f"inner{n}" for n in range(7, -1, -1))
+    assert frame[f"{path}__p"].tolist() == [0] and frame["inner7__out"].tolist() == [28]

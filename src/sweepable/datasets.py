@@ -288,9 +288,8 @@ def _labels(values: list[object]) -> tuple[np.ndarray, dict[str, object]]:
     if values and None not in names and len(set(names)) == len(names):
         return np.array(names, object), {}
     if any(map(_is_no_label, values)):
-        return np.arange(len(values)), {
-            "values": [value.text if isinstance(value, Summary) else short(value) for value in values]
-        }
+        texts = [value.text if isinstance(value, Summary) else short(value) for value in values]
+        return np.arange(len(values)), {"values": texts}
     found = np.asarray(inferred(values))
     if found.dtype == object:
         found = np.empty(len(values), object)

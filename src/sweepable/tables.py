@@ -19,7 +19,7 @@ from sweepable.tree import FunctionNode, function_of
 #: SQLite joins 64 tables at most, and gives 2,000 columns.
 _MOST_TABLES, _MOST_COLUMNS = 40, 1900
 #: How deep the SQL of an id is nested before it is read by one statement and given to the next.
-_DEEPEST = 6
+_DEEPEST = 3
 _FIRST = itemgetter(0)
 #: What stands at the end of a path: a parameter or an output of a function, by the function's identity.
 _Names = dict[object, tuple[Kind, str]]
