@@ -38,6 +38,9 @@ LAYERS = (
     ("lookups", "failed", "tables"),
     ("joining", "logic", "pipelines"),
     ("bases",),
+    ("frames",),
+    ("grids", "parquet"),
+    ("datasets",),
     ("selection",),
     ("choosing", "tabular"),
     ("query",),
@@ -61,6 +64,7 @@ LAYERS = (
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
 #: They cost more than the whole of ``import sweepable`` may; they are imported by the functions that need them.
 HEAVY = {"pandas", "joblib", "sqlite_utils", "tqdm", "cloudpickle", "scipy", "xarray", "torch", "matplotlib", "IPython"}
+HEAVY |= {"pyarrow"}
 FUNCTION = (ast.FunctionDef, ast.AsyncFunctionDef)
 MODULES = sorted(PACKAGE.rglob("*.py"))
 

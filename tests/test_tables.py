@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
+import enum
 import itertools
 import math
+import os
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +16,8 @@ import pandas as pd
 import pytest
 
 import sweepable
+from sweepable import frames, parquet
+from sweepable.record import store_of
 
 
 @sweepable.cache
@@ -81,7 +86,7 @@ def test_a_columns_name_is_a_look_up_for_its_values() -> None:
         ([2**70, 1, -(2**70)], "object"),
         ([2**60 + 1, 0.5], "object"),
         ([1, 0.5], "float64"),
-        ([True, None], "object"),
+        ([True, None], "boolean"),
         ([True, 1, 1.0, "1", None], "object"),
         ([None, None], "object"),
         ([1 + 2j, 3.0], "complex128"),
@@ -289,3 +294,299 @@ def test_all_queries_agree_on_how_many_rows_there_are() -> None:
     evaluate.sweep(gain=[1.0, 2.0, 3.0], progress=False)
     for query in (evaluate.select(), evaluate.filter(gain__gt=1), evaluate.select().limit(2), evaluate.filter(gain=[])):
         assert len(query) == query.count() == len(list(query)) == len(query.to_df())
+
+
+# -- columns that are asked for
+
+
+def test_columns_are_named_as_look_ups_are() -> None:
+    """In the order asked for, called as written: own, by path, by a name that one upstream call has, and info."""
+    evaluate.sweep(gain=[1.0, 3.0], amplitude=[2.0, 4.0], progress=False)
+    names = ["rms", "gain", "sim__ref__amplitude", "simulate__gain", "outputs__rms", "info__status", "info__seconds"]
+    frame = evaluate.select().to_df(columns=names)
+    assert list(frame) == names
+    assert frame["gain"].tolist() == frame["simulate__gain"].tolist() == [1.0, 1.0, 3.0, 3.0]
+    assert frame["outputs__rms"].tolist() == frame["rms"].tolist() == [rec.rms for rec in evaluate.select()]
+    assert set(frame["info__status"]) == {"done"} and (frame["info__seconds"] > 0).all()
+    for name in names[:-2]:
+        assert frame[name].tolist() == [rec[name] for rec in evaluate.select()]
+
+
+def test_what_is_known_about_calls_stands_in_columns() -> None:
+    """Moments as moments, in UTC; of upstream calls as well."""
+    rec = evaluate.get_or_run()
+    names = ["info__started", "info__key", "info__python", "sim__info__version", "info__host"]
+    names.append("sim__ref__info__packages__numpy")
+    row = evaluate.select().to_df(columns=names).iloc[0]
+    assert row["info__started"] == rec.info.started and row["info__key"] == rec.info.key
+    assert row["info__python"] == rec.info.python and row["info__host"] == rec.info.host
+    assert row["sim__info__version"] == rec.sim.info.version
+    assert row["sim__ref__info__packages__numpy"] == rec.sim.ref.info.packages["numpy"]
+    with pytest.raises(sweepable.SweepableError, match="several repositories"):
+        evaluate.select().to_df(columns=["info__git__commit"])
+
+
+def test_a_wrong_name_for_a_column_is_an_error_that_helps() -> None:
+    """Unknown, ambiguous, an upstream call, an array, one name instead of a list, a name twice."""
+    evaluate.get_or_run()
+    query = evaluate.select()
+    with pytest.raises(sweepable.UnknownName, match="did you mean 'sim__gain'"):
+        query.to_df(columns=["gian"])
+    with pytest.raises(sweepable.UnknownName, match="info"):
+        query.to_df(columns=["info__secnds"])
+    with pytest.raises(sweepable.SweepableError, match="upstream call; ask for its columns: sim__gain"):
+        query.to_df(columns=["sim"])
+    with pytest.raises(sweepable.SweepableError, match="out_traj is no scalar"):
+        query.to_df(columns=["out_traj"])
+    with pytest.raises(sweepable.SweepableError, match="a list of names"):
+        query.to_df(columns="rms")
+    with pytest.raises(sweepable.SweepableError, match="rms came twice"):
+        query.to_df(columns=["rms", "rms"])
+
+    @sweepable.cache
+    def compare(left: Any = reference, right: Any = reference) -> dict[str, float]:
+        return {"d": right.peak - left.peak}
+
+    compare.get_or_run(right__amplitude=5.0)
+    with pytest.raises(sweepable.AmbiguousName, match="left__amplitude, right__amplitude"):
+        compare.select().to_df(columns=["amplitude"])
+
+
+def test_without_upstream_there_are_own_columns_only() -> None:
+    """... and an upstream one that is asked for all the same is an error."""
+    evaluate.sweep(gain=[1.0, 3.0], progress=False)
+    assert list(evaluate.select().to_df(upstream=False)) == ["weight", "rms"]
+    with pytest.raises(sweepable.SweepableError, match="upstream=False leaves out gain"):
+        evaluate.select().to_df(columns=["rms", "gain"], upstream=False)
+
+
+def test_a_column_that_is_asked_for_is_there_whatever_stands_in_it() -> None:
+    """Also of a function that never ran, and where nothing is found."""
+    assert list(evaluate.select().to_df(columns=["gain", "rms"])) == ["gain", "rms"]
+    evaluate.get_or_run()
+    frame = evaluate.filter(weight=7.0).to_df(columns=["sim__ref__amplitude", "info__started"])
+    assert list(frame) == ["sim__ref__amplitude", "info__started"] and frame.empty
+    assert evaluate.select().to_df(columns=[]).shape == (1, 0)
+
+
+def test_records_stand_beside_their_rows() -> None:
+    """A column of Records, in order; a user's own ``record`` is not overwritten."""
+    runs = evaluate.sweep(gain=[1.0, 3.0], weight=[1.0, 2.0], progress=False)
+    frame = runs.to_df(records=True)
+    assert list(frame)[-1] == "record" and [rec.rms for rec in frame["record"]] == frame["rms"].tolist()
+    best = frame.loc[frame["rms"].idxmax(), "record"]
+    assert best == runs.order_by("-rms").first() and best.sim.gain == 3.0
+    assert list(runs.to_df(columns=["rms"], records=True)) == ["rms", "record"]
+
+    @sweepable.cache(record=float)
+    def fastest(n: int = 1) -> float:
+        return n / 2
+
+    fastest(3)
+    assert fastest.select().to_df()["record"].tolist() == [1.5]
+    with pytest.raises(sweepable.SweepableError, match="one of this name already"):
+        fastest.select().to_df(records=True)
+    assert fastest.select().to_df(columns=["n"], records=True)["record"][0].record == 1.5
+
+
+def test_records_come_in_batches() -> None:
+    """In the query's order, the last one shorter; none for an empty query."""
+    runs = evaluate.sweep(gain=[1.0, 2.0, 3.0, 4.0, 5.0], progress=False)
+    batches = list(runs.batches(2))
+    assert [len(batch) for batch in batches] == [2, 2, 1]
+    assert [rec for batch in batches for rec in batch] == list(runs)
+    assert list(evaluate.filter(weight=9.0).batches()) == []
+    with pytest.raises(ValueError, match="number of calls"):
+        runs.batches(0)
+
+
+# -- values across the pieces in which a table is read
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "dtype"),
+    [
+        (1, 2, "int64"),
+        (1, None, "Int64"),
+        (1, 0.5, "float64"),
+        (2**60 + 1, 0.5, "object"),
+        (True, None, "boolean"),
+        (True, 1, "object"),
+        ("a", 1, "object"),
+        (0.5, None, "float64"),
+        (None, 2**60 + 1, "Int64"),
+        (dt.datetime(2026, 1, 2), "b", "object"),
+    ],
+)
+def test_large_tables_have_the_types_of_small_ones(
+    first: Any, last: Any, dtype: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A table is read in pieces; what comes late changes nothing in the values that came before."""
+    monkeypatch.setattr(frames, "BATCH", 3)
+    values = [first] * 7 + [last]
+    column = echoed(*values)["y"]
+    assert column.dtype == dtype
+    found = [None if value is pd.NA or value != value else value for value in column]
+    assert found == values
+    if dtype == "object":
+        assert [type(value) for value in found] == [type(value) for value in values]
+
+
+def test_moments_and_durations_stay_exact_in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Microseconds, time zones, and what is missing."""
+    monkeypatch.setattr(frames, "BATCH", 2)
+    start = dt.datetime(2026, 1, 2, 3, 4, 5, 678901)
+    moments = [start + dt.timedelta(microseconds=n) for n in range(5)]
+    column = echoed(*moments, None)["y"]
+    assert column.dtype == pd.Series(moments).dtype and column[:5].tolist() == moments and pd.isna(column[5])
+    aware = [moment.replace(tzinfo=dt.UTC) for moment in moments]
+    column = echoed(*aware, None)["y"]
+    assert str(column.dt.tz) == "UTC" and column[:5].tolist() == aware and pd.isna(column[5])
+    spans = [dt.timedelta(microseconds=n) for n in (1, 2, -3)]
+    column = echoed(*spans, None)["y"]
+    assert column.dtype == pd.Series(spans).dtype and column[:3].tolist() == spans and pd.isna(column[3])
+
+
+class Solver(enum.Enum):
+    EULER = 1
+    HEUN = 2
+
+
+def test_enums_and_paths_are_shown() -> None:
+    """A Path as a Path; an Enum by its name, which tells its values apart."""
+    frame = echoed(Path("a/b"), Path("c"))
+    assert frame["y"].tolist() == [Path("a/b"), Path("c")]
+    texts = echoed(Solver.EULER, Solver.HEUN, Solver.EULER)["y"].tolist()
+    assert texts[0] == texts[2] != texts[1] and "Solver.EULER" in texts[0]
+
+
+def test_many_functions_in_one_place() -> None:
+    """More than SQLite joins: each row has what its own function has, and what is upstream of that."""
+
+    def make(n: int) -> Any:
+        def model(alpha: float = float(n), base: Any = reference) -> dict[str, float]:
+            return {"score": alpha * 2}
+
+        return sweepable.cache(model, name=f"model_{n}")
+
+    models = [make(n) for n in range(70)]
+
+    @sweepable.cache(r2=float)
+    def judge(model: Any = models[0]) -> float:
+        return float(model.score)
+
+    frame = judge.sweep(model=models, progress=False).to_df()
+    assert frame["model__alpha"].tolist() == [float(n) for n in range(70)]
+    assert frame["model__base__peak"].tolist() == [1.0] * 70
+    assert frame["r2"].tolist() == frame["model__score"].tolist()
+
+
+def test_upstream_of_a_call_that_was_given_in_a_container() -> None:
+    """A place is found by lineage where the call was not the argument itself; of several calls it is empty."""
+
+    @sweepable.cache(y=float)
+    def total(parts: Any = None) -> float:
+        return float(sum(part.peak for part in parts))
+
+    one, two = reference.get_or_run(amplitude=2.0), reference.get_or_run(amplitude=3.0)
+    total([one])
+    total([one, two])
+    frame = total.select().to_df(columns=["parts__amplitude", "y"])
+    assert frame["y"].tolist() == [2.0, 5.0] and frame["parts__amplitude"].isna().tolist() == [False, True]
+    assert frame["parts__amplitude"][0] == 2.0
+
+
+def test_a_large_table_is_read_in_a_few_statements() -> None:
+    """However many calls there are upstream, none of them is asked for by itself."""
+    runs = evaluate.sweep(gain=[float(n) for n in range(40)], progress=False)
+    statements: list[str] = []
+    connection = store_of(runs[0]).connection()
+    connection.set_trace_callback(statements.append)
+    try:
+        assert len(runs.to_df(records=True)) == 40
+    finally:
+        connection.set_trace_callback(None)
+    assert len(statements) < 80
+
+
+# -- as a file
+
+
+def test_a_parquet_file_is_the_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Columns, order, types and values, however it is cut into pieces."""
+    pytest.importorskip("pyarrow")
+    monkeypatch.setattr(parquet, "_ROWS", 3)
+    monkeypatch.setattr(frames, "BATCH", 2)
+
+    @sweepable.cache
+    def mixed(ref: Any = reference, n: int = 0) -> dict[str, Any]:
+        late = n > 4
+        return {
+            "f": n / 4, "i": n if late else None, "b": n == 1, "c": None if n == 2 else late, "s": f"s{n}",
+            "t": dt.datetime(2026, 1, 1 + n), "u": dt.datetime(2026, 1, 1 + n, tzinfo=dt.UTC), "d": dt.timedelta(n),
+            "o": "text" if late else None, "x": n if late else n + 0.5, "none": None,
+        }  # fmt: skip
+
+    runs = mixed.sweep(n=range(8), amplitude=[1.0, 2.0], progress=False)
+    path = tmp_path / "runs.parquet"
+    runs.to_parquet(path)
+    pd.testing.assert_frame_equal(pd.read_parquet(path), runs.to_df())
+    runs.to_parquet(path, ["s", "amplitude"], compression="zstd")
+    pd.testing.assert_frame_equal(pd.read_parquet(path), runs.to_df(["s", "amplitude"]))
+    mixed.filter(n=99).to_parquet(path)
+    assert pd.read_parquet(path).empty and list(pd.read_parquet(path)) == list(mixed.filter(n=99).to_df())
+    assert [name for name in os.listdir(tmp_path) if name.startswith("runs")] == ["runs.parquet"]
+
+
+def test_a_column_of_several_types_is_no_column_of_a_file(tmp_path: Path) -> None:
+    """The error names it, and the file that was there is as it was."""
+    pytest.importorskip("pyarrow")
+
+    @sweepable.cache
+    def either(n: int = 0) -> dict[str, Any]:
+        return {"y": n if n else "zero"}
+
+    runs = either.sweep(n=[0, 1], progress=False)
+    path = tmp_path / "runs.parquet"
+    runs.to_parquet(path, ["n"])
+    with pytest.raises(sweepable.SweepableError, match="the column y cannot stand in a Parquet file"):
+        runs.to_parquet(path)
+    with pytest.raises(TypeError):
+        runs.to_parquet(path, ["n"], no_such_option=1)
+    assert pd.read_parquet(path)["n"].tolist() == [0, 1]
+    assert [name for name in os.listdir(tmp_path) if name.startswith("runs")] == ["runs.parquet"]
+
+
+def test_without_pyarrow_the_error_names_the_extra(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """It is an ImportError, too."""
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    with pytest.raises(ImportError, match=r"pip install 'sweepable\[parquet\]'"):
+        evaluate.select().to_parquet(tmp_path / "runs.parquet")
+
+
+def test_upstream_of_a_call_whose_row_is_gone() -> None:
+    """What stands further up is still told, as look-ups still find it."""
+    rec = evaluate.get_or_run(gain=3.0, amplitude=4.0)
+    connection = store_of(rec).connection()
+    connection.execute("DELETE FROM simulate")
+    frame = evaluate.select().to_df(columns=["sim__gain", "sim__ref__amplitude", "sim__ref__peak"])
+    assert frame["sim__gain"].isna().all()
+    assert frame["sim__ref__amplitude"].tolist() == [4.0] and frame["sim__ref__peak"].tolist() == [4.0]
+
+
+def test_upstream_of_nested_calls_in_a_long_chain() -> None:
+    """Calls that were made inside, of calls that were made inside, at every depth."""
+
+    def make(n: int, above: Any) -> Any:
+        def inner(p: int = n) -> dict[str, int]:
+            return {"out": p + (above()["out"] if above is not None else 0)}
+
+        return sweepable.cache(inner, name=f"inner{n}")
+
+    below: Any = None
+    for n in range(9):
+        below = make(n, below)
+    below()
+    frame = below.select().to_df()
+    path = "__".join(f"inner{n}" for n in range(7, -1, -1))
+    assert frame[f"{path}__p"].tolist() == [0] and frame["inner7__out"].tolist() == [28]

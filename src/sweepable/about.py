@@ -7,7 +7,7 @@ import json
 import re
 import sys
 from collections.abc import Callable, Sequence
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -209,6 +209,29 @@ def expression(field: Field, row: Row, store: Store) -> Condition:
     # A table of its own, so that the few environments are read once and not for each call.
     table = "WITH r (id, value) AS MATERIALIZED (SELECT CAST(key AS INTEGER), value FROM json_each(?))"
     return Condition(f"({table} SELECT r.value FROM r WHERE r.id = {row('environment')})", (json.dumps(found),))
+
+
+def cell(field: Field, row: Row, store: Store) -> tuple[str, Callable[[Any], Any] | None]:
+    """The SQL for a column of `field`, and what makes its values of what that gives.
+
+    Parameters
+    ----------
+    field : Field
+        What is asked of; of no repository, of which a call may have several.
+    row : callable
+        The SQL of a column of the call's row.
+    store : Store
+        Where it is stored.
+    """
+    if field.part == "call":
+        return _expression(field, row), _at if field.kind == "moment" else None
+    # The few environments are read once, and not for each call.
+    found = dict(store.connection().execute(f"SELECT e.id, {field.sql} FROM {_ENVIRONMENTS}").fetchall())
+    return row("environment"), found.get
+
+
+def _at(seconds: float | None) -> dt.datetime | None:
+    return None if seconds is None else dt.datetime.fromtimestamp(seconds, dt.UTC)
 
 
 # -- values

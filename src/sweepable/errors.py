@@ -16,6 +16,7 @@ Each class is also the built-in a reader would expect, so ``except KeyError`` an
     ├── SpaceError (ValueError)               the axes of a sweep do not make a space
     ├── StaleStop (RuntimeError)              a sweep with on_stale="raise" met results of older code
     ├── MigrationError (ValueError)           stored results cannot be taken over to the code as it is now
+    ├── MissingExtra (ImportError)            what was asked for needs a library that is not installed
     ├── WorkerRefused (RuntimeError)          a worker would have run other code than it was asked to
     └── StoreError (OSError)                  the store cannot be used
         ├── StoreFormatError                  ... because it is of another format
@@ -131,6 +132,10 @@ class StaleStop(SweepableError, RuntimeError):
 
 class MigrationError(SweepableError, ValueError):
     """Stored results cannot be taken over to the code as it is now, or do not hold under it."""
+
+
+class MissingExtra(SweepableError, ImportError):
+    """What was asked for needs a library that is not installed; the message names the extra that brings it."""
 
 
 class WorkerRefused(SweepableError, RuntimeError):

@@ -2,35 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import NamedTuple
+from collections.abc import Iterable, Sequence
 
-from sweepable.names import SEPARATOR, Kind
+from sweepable.names import SEPARATOR
 from sweepable.store.cells import Cell
 
 
-class Column(NamedTuple):
-    """One column: a parameter, a field of one, or an output; a cell per call."""
+class Told:
+    """Whether the objects in a column are told, in every row, by the columns of their fields.
 
-    kind: Kind
-    cells: list[Cell]
+    Parameters
+    ----------
+    fields : sequence of int
+        The places of those columns.
+    """
+
+    def __init__(self, fields: Sequence[int]) -> None:
+        self._fields = fields
+        self._seen: dict[tuple[Cell, ...], Cell] = {}
+        self._is_told = True
+
+    def note(self, whole: Iterable[Cell], cells: Sequence[Sequence[Cell]]) -> None:
+        """Look at further rows: rows of equal fields hold equal objects, and each object has fields."""
+        if not self._is_told:
+            return
+        for cell, *row in zip(whole, *(cells[field] for field in self._fields), strict=True):
+            if cell is None:
+                continue
+            known = self._seen.setdefault(tuple(row), cell)
+            if known != cell or all(part is None for part in row):
+                self._is_told = False
+                return
+
+    def holds(self, *, has_rows: bool) -> bool:
+        """Whether it is so of all rows that were looked at, and there is any object, or no row at all."""
+        return self._is_told and (bool(self._seen) or not has_rows)
 
 
-def without_described(columns: Mapping[str, Column]) -> dict[str, Column]:
-    """The columns without those of objects that are told, in every row, by the columns of their fields."""
-    shown = dict(columns)
-    fields = [name for name, column in columns.items() if column.kind == "field"]
-    for name in sorted(columns, key=len, reverse=True) if fields else ():
-        parts = [shown[field].cells for field in fields if field.startswith(name + SEPARATOR) and field in shown]
-        if parts and columns[name].kind != "output" and _is_told(columns[name].cells, parts):
-            del shown[name]
-    return shown
-
-
-def _is_told(whole: list[Cell], parts: list[list[Cell]]) -> bool:
-    """Whether rows of equal fields hold equal objects, and each object has fields."""
-    seen: dict[tuple[Cell, ...], Cell] = {}
-    for cell, row in zip(whole, zip(*parts, strict=True), strict=True):
-        if cell is not None and (not any(part is not None for part in row) or seen.setdefault(row, cell) != cell):
-            return False
-    return bool(seen) or not whole
+def told_by(label: str, labels: Sequence[str], fields: Sequence[int]) -> Told | None:
+    """What is to be noted of the column called `label`; None where no other column is of a field of it."""
+    own = [place for place in fields if labels[place].startswith(label + SEPARATOR)]
+    return Told(own) if own else None

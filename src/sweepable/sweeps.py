@@ -14,6 +14,7 @@ from sweepable.callee import Callee
 from sweepable.dispatch import Report, payload_of, run_chunk
 from sweepable.errors import OutputMismatch, SpaceError, StaleResults, StaleStop, StoreError, SweepableWarning
 from sweepable.foreign import compare
+from sweepable.grids import Places, places_of_space
 from sweepable.inside import note
 from sweepable.model import Failure, Status
 from sweepable.notices import logger, warn, warn_once
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from concurrent.futures import Executor
 
     from sweepable.executors import Outcome, Task
+    from sweepable.selection import Plan
 
 _FAILED: tuple[Status, ...] = ("failed", "killed", "unkept")
 _KEPT: tuple[Status, ...] = ("done", "tainted")
@@ -72,6 +74,11 @@ class Sweep(Query):
     def all(self) -> Query:
         """The done and the failed calls."""
         return self._but(statuses=(*_KEPT, *_FAILED), conforming=None)
+
+    def _places(self, plan: Plan, ids: Sequence[int], dims: Sequence[str] | None) -> Places:
+        if dims is not None and set(dims) != set(self.space.varying):
+            return super()._places(plan, ids, dims)
+        return places_of_space(plan.root, ids, self.space, self._keys, dims)
 
     @property
     def _keys(self) -> tuple[str, ...]:
