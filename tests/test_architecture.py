@@ -52,7 +52,7 @@ LAYERS = (
     ("migrations",),
     ("dispatch",),
     ("sweeps",),
-    ("methods", "managed"),
+    ("methods", "managed", "variants"),
     ("function",),
     ("making",),
     ("cli", "notebook", "plots"),

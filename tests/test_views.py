@@ -420,7 +420,7 @@ def test_who_is_reading_meanwhile_costs_no_result() -> None:
 
 
 def test_fields_of_config_objects_are_columns() -> None:
-    """As in `to_df`; the object itself stays beside them, described, as a row may not be told by its fields alone."""
+    """As in `to_df`; the objects themselves stay beside them, described: a row may not be told by its fields."""
 
     def solve(config: Any, n: int = 1) -> float:
         return float(config["dt"] * n)
@@ -432,7 +432,7 @@ def test_fields_of_config_objects_are_columns() -> None:
     for function, path in ((solve, ""), (user, "up__")):
         frame = function.select(version="any").to_df()
         names, rows = view(f"{function.callee.name}__flat")
-        assert set(names) - set(frame) == {f"{path}config"} and set(frame) < set(names)
+        assert set(names) - set(frame) == {f"{path}config", f"{path}config__solver"} and set(frame) < set(names)
         assert (
             [row[names.index(f"{path}config__dt")] for row in rows] == frame[f"{path}config__dt"].tolist() == [0.1, 0.2]
         )
