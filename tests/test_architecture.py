@@ -55,7 +55,7 @@ LAYERS = (
     ("migrations",),
     ("dispatch",),
     ("sweeps",),
-    ("methods", "managed"),
+    ("methods", "managed", "variants"),
     ("function",),
     ("making",),
     ("cli", "notebook", "plots"),

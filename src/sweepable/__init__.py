@@ -45,6 +45,7 @@ from sweepable.making import audit, cache, find, wrap
 from sweepable.outputs import Output
 from sweepable.record import Record
 from sweepable.store.location import use
+from sweepable.variants import signature_of
 
 if TYPE_CHECKING:
     from sweepable.ancestry import Lineage
@@ -105,6 +106,7 @@ __all__ = [
     "near",
     "points",
     "register_digest",
+    "signature_of",
     "use",
     "wrap",
     "zipped",

@@ -25,7 +25,7 @@ from sweepable.identity.walk import Said
 from sweepable.model import CodeVersion, FunctionFacts
 from sweepable.names import did_you_mean, resolve
 from sweepable.outputs import Declaration, short
-from sweepable.registry import WRAPPED, callee_by_name, found_in, register
+from sweepable.registry import WRAPPED, as_sent, callee_by_name, found_in, register
 from sweepable.settable import Declared, configured, routed_to, ways
 from sweepable.store.location import current_store
 from sweepable.upstream import Upstream, as_upstream
@@ -60,6 +60,8 @@ class Options(NamedTuple):
     packages: tuple[str, ...] = ()
     environment: str | tuple[str, ...] = "note"
     audit: bool = True
+    #: Of a variant: defaults in place of the function's own, `Parameter.empty` for none. None for what is no variant.
+    defaults: Mapping[str, object] | None = None
 
 
 class Callee:
@@ -109,7 +111,7 @@ class Callee:
 
     def _sign(self) -> None:
         """Take the parameters and defaults as they are now: autoreload, for one, changes those of living functions."""
-        self.binder = Binder(self.function, dict(self.options.upstream))
+        self.binder = Binder(self.function, {**self.options.upstream, **(self.options.defaults or {})})
         self.parameters = self.binder.parameters
         self.facts = FunctionFacts(self.name, self._home, self.parameters)
         self.upstreams = self._find_upstreams()
@@ -140,7 +142,7 @@ class Callee:
         if upstream is None:
             raise DeclarationError(f"{self.name}: depends_on needs cached functions, got {short(given)}")
         theirs = upstream.callee.parameters
-        self._check_mapping(upstream.callee, mapping)
+        _check_mapping(self, upstream.callee, mapping)
         shared = {name: name for name in theirs if name in self.parameters and name not in upstream.fixed} | dict(
             mapping
         )
@@ -151,20 +153,6 @@ class Callee:
                 f"name it: depends_on={{{upstream.callee.name}: {{{missing[0]!r}: <parameter of {self.name}>}}}}"
             )
         return Dependency(upstream.callee, shared, upstream.fixed)
-
-    def _check_mapping(self, upstream: Callee, mapping: object) -> None:
-        if not isinstance(mapping, Mapping):
-            raise DeclarationError(
-                f"{self.name}: depends_on={{{upstream.name}: ...}} needs a dict "
-                f"{{parameter of {upstream.name}: parameter of {self.name}}}, got {short(mapping)}"
-            )
-        unknown_names = [name for name in mapping if name not in upstream.parameters]
-        unknown_names += [name for name in mapping.values() if name not in self.parameters]
-        if unknown_names:
-            raise DeclarationError(
-                f"{self.name}: depends_on maps {unknown_names[0]!r}, which is no parameter; "
-                f"{upstream.name} has {', '.join(upstream.parameters)}; {self.name} has {', '.join(self.parameters)}"
-            )
 
     # -- identity
 
@@ -208,7 +196,8 @@ class Callee:
 
     def named(self) -> tuple[str, str, dict[str, dict[str, Any]]] | None:
         """Module, name and what else is wrapped in the module, if the cached function can be found there."""
-        module, qualname = self.function.__module__, self.function.__qualname__
+        module = self.function.__module__
+        qualname = self.function.__qualname__ if self.options.defaults is None else self.name
         if module == "__main__" or found_in(sys.modules.get(module), qualname) is not self._front:
             return None
         return module, qualname, dict(WRAPPED.get(module, {}))
@@ -223,7 +212,7 @@ class Callee:
             self.version()
         # What it reaches may not be all that this process knows: an argument whose class it is of has to stay small.
         texts = sources.travelling({code.co_filename for code in codes_of(self.code).values()})
-        state = (self.function, self.declaration, self.options, self.facts.home, texts, self._front)
+        state = (as_sent(self.function), self.declaration, self.options, self.facts.home, texts, self._front)
         return Callee.__new__, (Callee,), state
 
     def __setstate__(self, state: tuple[Any, ...]) -> None:
@@ -254,6 +243,10 @@ class Callee:
 
     def bind_by_name(self, given: Mapping[str, object]) -> tuple[object, ...]:
         """Bind values given by name, those of upstream calls by any spelling of the rule for names."""
+        return self.binder.bind_named(self.routed(given))
+
+    def routed(self, given: Mapping[str, object]) -> dict[str, object]:
+        """Values by parameter: those for upstream calls stand in the partial that the parameter then is."""
         own: dict[str, object] = {}
         routed: dict[str, dict[str, object]] = {}
         fields: dict[str, dict[str, object]] = {}
@@ -272,7 +265,7 @@ class Callee:
             own[parameter] = routed_to(
                 self, parameter, own.get(parameter, self.binder.defaults.get(parameter)), further
             )
-        return self.binder.bind_named(own)
+        return own
 
     def _takes(self, name: str) -> bool:
         """Whether ``**kwargs`` takes this name: one that no upstream call has."""
@@ -308,13 +301,28 @@ def _pairs(given: object) -> list[tuple[object, Mapping[str, str]]]:
     return [(upstream, {}) for upstream in (given if several else [given])]  # type: ignore[attr-defined]
 
 
+def _check_mapping(callee: Callee, upstream: Callee, mapping: object) -> None:
+    if not isinstance(mapping, Mapping):
+        raise DeclarationError(
+            f"{callee.name}: depends_on={{{upstream.name}: ...}} needs a dict "
+            f"{{parameter of {upstream.name}: parameter of {callee.name}}}, got {short(mapping)}"
+        )
+    unknown_names = [name for name in mapping if name not in upstream.parameters]
+    unknown_names += [name for name in mapping.values() if name not in callee.parameters]
+    if unknown_names:
+        raise DeclarationError(
+            f"{callee.name}: depends_on maps {unknown_names[0]!r}, which is no parameter; "
+            f"{upstream.name} has {', '.join(upstream.parameters)}; {callee.name} has {', '.join(callee.parameters)}"
+        )
+
+
 def _said(callee: Callee, code: CodeIdentity) -> Said:
     """What holds of a cached function's identity in the versions of the functions that reach it.
 
     A pinned function still counts by its defaults, which are among the arguments of its calls, and by its closure.
     """
     options, defaults = callee.options, callee.binder.defaults
-    given = list(options.upstream.items())
+    given = [*options.upstream.items(), *(options.defaults or {}).items()]
     if options.version is not None:
         given = [(name, defaults[name]) for _, name in callee.counted if name in defaults]
     given += [("depends_on", upstream) for upstream, _ in _pairs(options.depends_on)]

@@ -22,6 +22,7 @@ from sweepable.reloading import follow_autoreload
 from sweepable.serving import peek, record_of, value_of
 from sweepable.store.location import current_store
 from sweepable.upstream import Upstream
+from sweepable.variants import Varied
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
@@ -39,7 +40,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
-class CachedFunction(Managed, Generic[P, R]):
+class CachedFunction(Managed, Varied[R], Generic[P, R]):
     """A function whose calls are stored and found again. Made by `sweepable.cache`.
 
     Calling it returns what the function returns, run at most once per call, in any process. Signature, name,
@@ -76,9 +77,11 @@ class CachedFunction(Managed, Generic[P, R]):
                 self.__dict__[name] = value
         self.__name__, self.__qualname__ = callee.identifier, callee.name
         functools.update_wrapper(self, function, updated=())
-        self.__signature__ = (
-            callee.binder.signature if callee.options.upstream else shown_signature(function, callee.binder.signature)
-        )
+        signature, options = callee.binder.signature, callee.options
+        if options.defaults is not None:
+            self.__name__, self.__qualname__ = callee.identifier, callee.name
+        has_own = options.upstream or options.defaults is not None
+        self.__signature__ = signature if has_own else shown_signature(function, signature)
         self.callee = callee
         callee.has_front(self)
         mark_async(self)

@@ -10,15 +10,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sweepable.configs import flattened
 from sweepable.errors import NoCallFound
-from sweepable.model import Argument, Role, StoredCall
+from sweepable.model import ROLES, Argument, Role, StoredCall
 from sweepable.names import Own, Step, owner
 from sweepable.store.index import verified
 
 if TYPE_CHECKING:
     from sweepable.store.store import Store
 
-#: Ways to be upstream, in the order in which names are looked for.
-ROLES: tuple[Role, ...] = ("argument", "depends_on", "nested")
 #: What `calls_in` reads of a row of ``_calls AS c``.
 CALL_COLUMNS = ", ".join(f"c.{name}" for name in (*StoredCall._fields, "check_digest"))
 _BY_IDS = f"SELECT {CALL_COLUMNS} FROM json_each(?) AS k JOIN _calls AS c ON c.id = k.value ORDER BY k.key"

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 R = TypeVar("R")
 
-_OPTIONS = ("outputs", *Options._fields)
+_OPTIONS = ("outputs", *(name for name in Options._fields if name != "defaults"))
 
 
 @overload

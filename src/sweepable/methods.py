@@ -57,6 +57,10 @@ class BoundMethod:
         """The method of this instance with parameters fixed."""
         return self._function.partial(**self._with_instance(fixed))
 
+    def variant(self, name: str, /, **defaults: object) -> Any:
+        """The method of this instance in another pipeline; see `CachedFunction.variant`."""
+        return self._function.variant(name, **defaults).__get__(self._instance)
+
     def versions(self) -> Versions:
         """The versions of the method's code."""
         return self._function.versions()

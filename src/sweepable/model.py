@@ -14,6 +14,8 @@ Status = Literal["done", "tainted", "failed", "killed", "unkept"]
 #: How an upstream call came to be one: given as an argument (or a parameter's default), called inside,
 #: or declared by ``depends_on``.
 Role = Literal["argument", "nested", "depends_on"]
+#: In the order in which names are looked for.
+ROLES: tuple[Role, ...] = ("argument", "depends_on", "nested")
 
 
 #: Of a source that is longer, only the beginning is kept.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import inspect
 import itertools
+import sys
 import weakref
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, cast
@@ -48,6 +49,31 @@ def callee_by_name(module: str, qualname: str, wrapped: dict[str, dict[str, Any]
         )
     callee: Callee = found.callee
     return callee
+
+
+class _Sent:
+    """A function that a module holds in its cached form only: another process takes it out of that."""
+
+    def __init__(self, named: tuple[str, str, dict[str, dict[str, Any]]]) -> None:
+        self._named = named
+
+    def __reduce__(self) -> Any:
+        return _function_by_name, self._named
+
+
+def _function_by_name(module: str, qualname: str, wrapped: dict[str, dict[str, Any]]) -> Callable[..., Any]:
+    return callee_by_name(module, qualname, wrapped).function
+
+
+def as_sent(function: Callable[..., Any]) -> object:
+    """What to pickle for a function: where its cached form can be found in a module, a variant's is there, too."""
+    module, qualname = getattr(function, "__module__", None), getattr(function, "__qualname__", None)
+    if not isinstance(module, str) or not isinstance(qualname, str) or module == "__main__":
+        return function
+    found = found_in(sys.modules.get(module), qualname)
+    if not is_cached(found) or found.callee.function is not function:
+        return function
+    return _Sent((module, qualname, dict(WRAPPED.get(module, {}))))
 
 
 # -- which cached functions this process knows

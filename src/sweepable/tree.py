@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import Any, NamedTuple
 
 from sweepable.callee import Callee
-from sweepable.lineage import ROLES
+from sweepable.model import ROLES
 from sweepable.names import Kind, Own, Step, owner
 from sweepable.scope import Scope
 from sweepable.store.store import Route, Store, StoredFunction

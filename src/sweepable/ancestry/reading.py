@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 from sweepable.ancestry.nodes import InWords, LineageEdge, LineageNode
 from sweepable.errors import DamagedError
-from sweepable.lineage import ROLES, calls_of
-from sweepable.model import Argument, GivenCalls, Role, StoredCall
+from sweepable.lineage import calls_of
+from sweepable.model import ROLES, Argument, GivenCalls, Role, StoredCall
 from sweepable.outputs import short
 from sweepable.registry import known, siblings
 from sweepable.scope import is_stored_as

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import keyword
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from inspect import Parameter
 from typing import Any
 
@@ -119,19 +119,23 @@ def _with_defaults(signature: inspect.Signature, defaults: dict[str, object]) ->
         raise DeclarationError(
             f"upstream= names {unknown[0]!r}, which is not a parameter; parameters: {', '.join(signature.parameters)}"
         )
-    replaced, seen_default = [], False
-    for parameter in signature.parameters.values():
-        changed = parameter.replace(default=defaults[parameter.name]) if parameter.name in defaults else parameter
+    replaced = [
+        parameter.replace(default=defaults[parameter.name]) if parameter.name in defaults else parameter
+        for parameter in signature.parameters.values()
+    ]
+    return signature.replace(parameters=in_order(replaced))
+
+
+def in_order(parameters: Iterable[Parameter]) -> list[Parameter]:
+    """Parameters as a signature takes them: what follows a default and has none can be given by name only."""
+    found, seen_default = [], False
+    for changed in parameters:
         positional = changed.kind is Parameter.POSITIONAL_OR_KEYWORD
         if positional and seen_default and changed.default is _EMPTY:
             changed = changed.replace(kind=Parameter.KEYWORD_ONLY)
         seen_default = seen_default or (positional and changed.default is not _EMPTY)
-        replaced.append(changed)
-    return signature.replace(parameters=_in_kind_order(replaced))
-
-
-def _in_kind_order(parameters: list[Parameter]) -> list[Parameter]:
-    return sorted(parameters, key=lambda parameter: parameter.kind)
+        found.append(changed)
+    return sorted(found, key=lambda parameter: parameter.kind)
 
 
 def _generate(name: str, parameters: list[Parameter]) -> tuple[Callable[..., Any], Callable[..., Any]]:

@@ -50,6 +50,8 @@ def explore_function(walk: Walk, node: Node) -> None:
             node.own += f"\0{function.__name__}\0{function.__qualname__}".encode()
     else:
         watch_signature(watch, function)
+        if "__signature__" in vars(function):
+            watch.binding(vars(function), "__signature__", vars(function)["__signature__"], f"the signature of {label}")
     _attributes(walk, node, function)
     if "__wrapped__" in vars(function):
         wrapped = vars(function)["__wrapped__"]
@@ -74,7 +76,7 @@ def _attributes(walk: Walk, node: Node, function: FunctionType) -> None:
     copied = getattr(own.get("__wrapped__"), "__dict__", {})
     if own:
         walk.watch.size(own, f"the attributes of {function.__qualname__}")
-    for name in sorted(own.keys() - {"__wrapped__"}) if own else ():
+    for name in sorted(own.keys() - {"__wrapped__", "__signature__"}) if own else ():
         if copied.get(name, own) is own[name]:
             continue
         place = ignoring.attribute(function, name)
@@ -150,6 +152,22 @@ def explore_defaults(walk: Walk, node: Node) -> None:
     for name, value in sorted((named or {}).items()):
         if not walk.is_bound_upstream(function, value):
             walk.edge(node, f"{name}=", value, named, spoken=f"{label}({name}=)")
+    if "__signature__" in vars(function):
+        _explore_signature(walk, node, function)
+
+
+def _explore_signature(walk: Walk, node: Node, function: FunctionType) -> None:
+    """The parameters and defaults of a signature that was set on a function: what calls it is bound to these."""
+    own, label = vars(function), function.__qualname__
+    signature = own["__signature__"]
+    walk.watch.binding(own, "__signature__", signature, f"the signature of {label}")
+    if type(signature) is not inspect.Signature:
+        walk.edge(node, "signature", signature, own, spoken=f"the signature of {label}")
+        return
+    for name, parameter in signature.parameters.items():
+        node.own += f"\0{name} {int(parameter.kind)}".encode()
+        if parameter.default is not inspect.Parameter.empty:
+            walk.edge(node, f"{name}=", parameter.default, parameter, spoken=f"{label}({name}=)")
 
 
 class _Ours:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple, cast
 
 from blake3 import blake3
@@ -25,7 +25,7 @@ from sweepable.model import (
     StoredCall,
     UpstreamCall,
 )
-from sweepable.store import audits, contents, damage, function_tables, schema
+from sweepable.store import audits, contents, damage, function_tables, schema, views
 from sweepable.store.cells import Cell
 from sweepable.store.files import Stamp
 from sweepable.store.function_tables import Column
@@ -180,12 +180,14 @@ def put(
         c.execute("DELETE FROM _lineage WHERE downstream = ?", (call_id,))
         c.execute("DELETE FROM _uses WHERE call = ?", (call_id,))
     call_id = _write_call(c, call_id, found, (*values, *further, check_digest(*values)))
-    _write_lineage(c, call_id, function, new.upstream, upstream)
+    changed = _write_lineage(c, call_id, function, new.upstream, upstream)
     write_blobs(c, call_id, prepared.blobs)
     if new.status in ("done", "tainted", "unkept"):  # what came from an unkept call is found by its parameters
-        _write_table_row(c, call_id, (function, table), _cells(prepared, upstream), prepared.cells, interned)
-    head, tail = values[:5], values[5:]
-    return StoredCall(call_id, *head, new.started, new.seconds, *tail, environment)
+        cells = _cells(prepared, upstream)
+        changed |= function_tables.write_row(c, call_id, (function, table), cells, prepared.cells, interned)
+    if changed:
+        views.remake(c, function)
+    return StoredCall(call_id, *values[:5], new.started, new.seconds, *values[5:], environment)
 
 
 def _place(c: sqlite3.Connection, new: NewCall) -> tuple[int, str, int]:
@@ -212,21 +214,6 @@ def _is_pure(c: sqlite3.Connection, new: NewCall, version: int, interned: Intern
 
 #: The columns ``content_key``, ``content`` and ``content_named`` of a call that is nothing but its key.
 _NO_CONTENT = (None, None, None)
-
-
-def _write_table_row(
-    c: sqlite3.Connection,
-    call_id: int,
-    place: tuple[int, str],
-    cells: Mapping[Column, Cell],
-    wanted: Iterable[Column],
-    interned: Interned,
-) -> None:
-    function, table = place
-    known = interned.once(("columns", function), function_tables.columns, c, function)
-    if not all(map(known.__contains__, wanted)):
-        known |= function_tables.ensure_columns(c, function, table, wanted)
-    function_tables.write_row(c, table, call_id, known, cells)
 
 
 def _cells(prepared: Prepared, upstream: _Upstream) -> dict[Column, Cell]:
@@ -278,13 +265,15 @@ def function_id(c: sqlite3.Connection, facts: FunctionFacts, version_digest: str
     found = find_function(c, facts.name, version_digest, facts.home)
     if found is None:
         identifier = schema.identifier_of(facts.name)
-        tables = [name for (name,) in c.execute("SELECT name FROM sqlite_schema")]
-        table = schema.table_name(identifier, tables)
-        c.execute(f'CREATE TABLE "{table}" (id INTEGER PRIMARY KEY) STRICT')
+        taken = [name for (name,) in c.execute("SELECT name FROM sqlite_schema")]
+        table = schema.table_name(identifier, taken)
+        function_tables.create(c, table)
         cursor = c.execute(
-            "INSERT INTO _functions (name, identifier, table_name) VALUES (?, ?, ?)", (facts.name, identifier, table)
+            "INSERT INTO _functions (name, identifier, table_name, view_name) VALUES (?, ?, ?, ?)",
+            (facts.name, identifier, table, schema.view_name(table, [table, *taken])),
         )
         found = cast("int", cursor.lastrowid), table
+        views.remake(c, found[0])
     c.execute("INSERT OR IGNORE INTO _homes VALUES (?, ?)", (found[0], storable(facts.home)))
     return found
 
@@ -385,14 +374,15 @@ def _upstream_rows(c: sqlite3.Connection, upstream: tuple[UpstreamCall, ...]) ->
 
 def _write_lineage(
     c: sqlite3.Connection, call_id: int, function: int, upstream: tuple[UpstreamCall, ...], rows: _Upstream
-) -> None:
+) -> bool:
+    """Write the edges of a call; whether one of them is a way by which no call of the function went before."""
     if not rows:
-        return
+        return False
     found = [(rows[key], role, name) for key, role, name in upstream if key in rows]
     edges = [(call_id, row[0], role, name) for row, role, name in found]
     c.executemany("INSERT OR IGNORE INTO _lineage VALUES (?, ?, ?, ?)", edges)
     routes = dict.fromkeys((function, role, name, row[1]) for row, role, name in found)
-    c.executemany("INSERT OR IGNORE INTO _routes VALUES (?, ?, ?, ?)", routes)
+    return c.executemany("INSERT OR IGNORE INTO _routes VALUES (?, ?, ?, ?)", routes).rowcount > 0
 
 
 # -- blobs
@@ -445,6 +435,7 @@ def relayout(c: sqlite3.Connection, call: StoredCall, layout: Layout, prepared: 
     c.execute("DELETE FROM _uses WHERE call = ?", (stored.id,))
     write_blobs(c, stored.id, prepared.blobs)
     (table,) = c.execute("SELECT table_name FROM _functions WHERE id = ?", (stored.function,)).fetchone()
-    known = function_tables.ensure_columns(c, stored.function, table, prepared.cells)
-    function_tables.replace_outputs(c, table, stored.id, known, prepared.cells | prepared.others)
+    place, cells = (stored.function, table), prepared.cells | prepared.others
+    if function_tables.replace_outputs(c, stored.id, place, cells, prepared.cells):
+        views.remake(c, stored.function)
     return _stored(c, stored.id)

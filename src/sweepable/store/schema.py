@@ -10,7 +10,7 @@ from sweepable.errors import StoreFormatError
 from sweepable.store.connections import WAY_OUT
 
 #: The format of the store: goes up whenever what stands in it changes meaning.
-FORMAT = 4
+FORMAT = 5
 #: "SWEP": what ``file`` and SQLite tools see.
 APPLICATION = 0x53574550
 #: SQLite allows 2,000 columns; beyond this many, values stand in the result only.
@@ -20,7 +20,8 @@ MOST_FIELDS = 1000
 
 _TABLES = """
 CREATE TABLE _functions (
-    id INTEGER PRIMARY KEY, name TEXT NOT NULL, identifier TEXT NOT NULL, table_name TEXT NOT NULL UNIQUE
+    id INTEGER PRIMARY KEY, name TEXT NOT NULL, identifier TEXT NOT NULL, table_name TEXT NOT NULL UNIQUE,
+    view_name TEXT NOT NULL UNIQUE
 ) STRICT;
 CREATE TABLE _homes (function INTEGER NOT NULL, home TEXT NOT NULL, PRIMARY KEY (function, home)) STRICT, WITHOUT ROWID;
 CREATE TABLE _versions (
@@ -64,7 +65,7 @@ CREATE TABLE _uses (call INTEGER NOT NULL, blob INTEGER NOT NULL, PRIMARY KEY (c
 CREATE INDEX _uses_by_blob ON _uses (blob);
 CREATE TABLE _columns (
     function INTEGER NOT NULL, kind TEXT NOT NULL, name TEXT NOT NULL, column_name TEXT NOT NULL,
-    UNIQUE (function, kind, name)
+    encoded INTEGER NOT NULL DEFAULT 0, UNIQUE (function, kind, name)
 ) STRICT;
 CREATE TABLE _tags (
     call INTEGER NOT NULL, tag TEXT NOT NULL, note TEXT, created REAL NOT NULL, PRIMARY KEY (call, tag)
@@ -141,12 +142,17 @@ def table_name(identifier: str, taken: Iterable[str]) -> str:
     name = _sanitised(identifier).lstrip("_") or "function"
     if name[0].isdigit() or name.lower() in _KEYWORDS or name.lower().startswith("sqlite_"):
         name = f"function_{name}"
-    return _free(name, taken)
+    return free(name, taken)
+
+
+def view_name(table: str, taken: Iterable[str]) -> str:
+    """A name for the view in which a function's table stands with all that is upstream of it."""
+    return free(f"{table}__flat", taken)
 
 
 def column_name(name: str, taken: Iterable[str]) -> str:
     """A name for a column, as close to `name` as SQLite allows, which does not tell K from k."""
-    return _free(_sanitised(name) or "column", taken)
+    return free(_sanitised(name) or "column", taken)
 
 
 def _sanitised(name: str) -> str:
@@ -155,7 +161,8 @@ def _sanitised(name: str) -> str:
     return re.sub(r"[^0-9A-Za-z]+", "_", name).strip("_")[:60]
 
 
-def _free(name: str, taken: Iterable[str]) -> str:
+def free(name: str, taken: Iterable[str]) -> str:
+    """`name`, or with a number where SQLite would take it for one that is taken."""
     used, found, number = {other.casefold() for other in taken}, name, 1
     while found.casefold() in used:
         number += 1
