@@ -102,20 +102,48 @@ def _keep_for_ever(found: sqlite3.Connection) -> None:
         pass
 
 
+class Place:
+    """Where a store is: a folder that holds the index, or one file, written by an export, which is the index itself.
+
+    Parameters
+    ----------
+    path : str
+        Of the folder or file.
+    """
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._index = os.path.join(path, "index.db")
+
+    @property
+    def is_file(self) -> bool:
+        """Whether it is one file."""
+        return files.is_file(self._path)
+
+    @property
+    def index(self) -> str:
+        """The index."""
+        return self._path if self.is_file else self._index
+
+    def exists(self) -> bool:
+        """Whether there is an index."""
+        return files.exists(self.index)
+
+
 class Connections:
     """The connections of one store.
 
     Parameters
     ----------
     folder : str
-        Of the store.
+        Of the store; or the file that it is.
     prepare : callable
         Called with the first connection of this process, under the write lock: makes or checks the schema.
     """
 
     def __init__(self, folder: str, prepare: Callable[[sqlite3.Connection], None]) -> None:
         self.folder = folder
-        self.index = os.path.join(folder, "index.db")
+        self.place = Place(folder)
         self._prepare = prepare
         self._local = threading.local()
         self._opening = threading.RLock()
@@ -173,14 +201,21 @@ class Connections:
         try:
             return self._open_to_read() if self._read_only else self._open_to_write()
         except sqlite3.DatabaseError as error:
+            if self.place.is_file:
+                raise StoreFormatError(
+                    f"{self.folder} cannot be read as a file that sweepable.export has written: {error}. It is of "
+                    f"another program, or it was cut short on its way: export or copy it again. {WAY_OUT}"
+                ) from error
             if "not a database" not in str(error):
                 raise
-            raise StoreFormatError(f"{self.index} is no index of sweepable: {error}. {WAY_OUT}") from error
+            raise StoreFormatError(f"{self.place.index} is no index of sweepable: {error}. {WAY_OUT}") from error
         except UnicodeDecodeError as error:  # SQLite quotes the damaged text in its own message
-            raise DamagedError(f"the index {self.index} is damaged. Move its folder away. {WAY_OUT}") from error
+            raise DamagedError(f"the index {self.place.index} is damaged. Move its folder away. {WAY_OUT}") from error
 
     def _make_folder(self) -> bool:
         """Make the store's folder where it is missing; the answer is whether it can only be read."""
+        if self.place.is_file:
+            return True
         if not files.exists(self.folder):
             try:
                 files.make_parents(self.folder)
@@ -188,9 +223,9 @@ class Connections:
             except OSError as error:
                 raise StoreError(f"the store {self.folder} cannot be made: {error}. {WAY_OUT}") from error
         elif not files.is_folder(self.folder):
-            raise StoreError(f"the store {self.folder} is a file, not a folder. {WAY_OUT}")
-        there = files.exists(self.index)
-        if files.is_writable(self.folder) and (not there or files.is_writable(self.index)):
+            raise StoreError(f"the store {self.folder} is neither a folder nor a file. {WAY_OUT}")
+        there = files.exists(self.place.index)
+        if files.is_writable(self.folder) and (not there or files.is_writable(self.place.index)):
             return False
         if not there:
             raise StoreError(f"the store {self.folder} cannot be made: the folder is not writable. {WAY_OUT}")
@@ -210,12 +245,12 @@ class Connections:
     def _connect_to_write(self) -> sqlite3.Connection:
         first = self._known is None
         if first:
-            _make_files(self.folder, self.index)
-        connection = self._connect(f"{uri(self.index)}?mode=rw")
+            _make_files(self.folder, self.place.index)
+        connection = self._connect(f"{uri(self.place.index)}?mode=rw")
         try:
             if first:
                 self._prepare(connection)
-                self._known = files.identity(self.index)
+                self._known = files.identity(self.place.index)
         except BaseException:
             connection.close()
             raise
@@ -226,18 +261,23 @@ class Connections:
         try:
             if self._known is None:
                 self._prepare(connection)
-                self._known = files.identity(self.index)
+                self._known = files.identity(self.place.index)
         except BaseException:
             connection.close()
             raise
         return Handle(connection, None, None)
 
     def _connect_to_read(self) -> sqlite3.Connection:
-        readable = f"{uri(self.index)}?mode=ro"
+        readable = f"{uri(self.place.index)}?mode=ro"
+        if self.place.is_file:
+            _refuse_unfinished(self.folder)
+            if self.was_replaced():  # what is known of it holds for what it was
+                raise StoreError(f"the file {self.folder} was replaced since it was opened; use it again")
+            return self._connect(readable + "&immutable=1")  # nobody writes there: no locks, and no file beside it
         try:
             return self._connect(readable)
         except sqlite3.OperationalError as error:
-            log = files.stamp_of(self.index + "-wal")
+            log = files.stamp_of(self.place.index + "-wal")
             if log is not None and log.size:
                 # Its newest rows are in the log, which cannot be read here; without them nothing would be right.
                 raise StoreError(f"the store {self.folder} cannot be read on a read-only medium: {error}") from error
@@ -260,8 +300,19 @@ class Connections:
     # -- writing
 
     @contextlib.contextmanager
-    def writing(self) -> Iterator[sqlite3.Connection]:
-        """One transaction, under the write lock: all of it or nothing."""
+    def writing(self, *, amends: bool = False) -> Iterator[sqlite3.Connection]:
+        """One transaction, under the write lock: all of it or nothing.
+
+        Parameters
+        ----------
+        amends : bool, default False
+            It changes calls that were read here, so they have to be in this very index.
+        """
+        if amends and self.was_replaced():
+            raise StoreError(
+                f"the store {self.folder} was deleted or replaced since its calls were read; nothing was changed. "
+                "Start a new process to see what is there now."
+            )
         handle = self.handle()
         if handle.write_lock is None:
             raise StoreError(f"the store {self.folder} is read-only")
@@ -290,7 +341,7 @@ class Connections:
 
     def was_replaced(self) -> bool:
         """Whether the index is no longer the file that was opened: the folder was deleted, or made anew."""
-        return self._known is not None and files.identity(self.index) != self._known
+        return self._known is not None and files.identity(self.place.index) != self._known
 
     def close(self) -> None:
         """Close this thread's connection and let go of those of others; all open again when needed."""
@@ -342,6 +393,19 @@ WAY_OUT = "Use another folder: SWEEPABLE_STORE=/path, or sweepable.use(path)."
 def uri(path: str) -> str:
     """The ``file:`` URI of a path, to which ``?mode=ro`` may be added."""
     return "file:" + path.replace("%", "%25").replace("?", "%3f").replace("#", "%23")
+
+
+def _refuse_unfinished(path: str) -> None:
+    """Part of what another program has written to a file may stand beside it: without that nothing would be right."""
+    if os.path.basename(path) == "index.db" and files.exists(os.path.join(os.path.dirname(path), "locks")):
+        raise StoreFormatError(f"{path} is the index of a store, and not one that was exported: use its folder")
+    for suffix in ("-wal", "-journal"):
+        found = files.stamp_of(path + suffix)
+        if found is not None and found.size:
+            raise StoreError(
+                f"the store {path} is being written by another program: {path}{suffix} holds a part of it. Files of "
+                f"sweepable.export are never written to; export it again. {WAY_OUT}"
+            )
 
 
 def _open_locks(store: str) -> tuple[int, int]:

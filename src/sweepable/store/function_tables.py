@@ -47,13 +47,16 @@ def _can_name(name: str) -> bool:
 
 def _add_column(c: sqlite3.Connection, function: int, table: str, key: Column, shown: str, taken: Iterable[str]) -> str:
     column = schema.column_name(shown, ["id", *taken])
-    # Of the type that ids have, so that an index answers what joins them.
-    kind = "INTEGER" if key[0] == "upstream" else "ANY"
-    c.execute(f'ALTER TABLE "{table}" ADD COLUMN "{column}" {kind}')
+    c.execute(f'ALTER TABLE "{table}" ADD COLUMN "{column}" {type_of(key[0])}')
     c.execute("INSERT INTO _columns VALUES (?, ?, ?, ?)", (function, *key, column))
     if key[0] == "output":
         _mark_earlier(c, function, table, key[1], column)
     return column
+
+
+def type_of(kind: str) -> str:
+    """The type of a column: that which ids have for upstream calls, so that an index answers what joins them."""
+    return "INTEGER" if kind == "upstream" else "ANY"
 
 
 def _mark_earlier(c: sqlite3.Connection, function: int, table: str, name: str, column: str) -> None:
