@@ -230,8 +230,8 @@ class Record(Tagged):
         call = self._store.fetch(str(argument.value))
         if call is None:
             raise NoCallFound(
-                f"{self._title()}: {_lost(argument.name)}: it was forgotten, or was made in another store than "
-                f"{self._store.path} (key {str(argument.value)[:12]})"
+                f"{self._title()}: {_lost(argument.name)} {self._store.path}: it was forgotten, or made in another one "
+                f"(key {str(argument.value)[:12]})"
             )
         if call.id not in [edge.id for edge in self._node.edges]:
             since = f"{Record(self._store, call)!r}, which was stored since, need not have the same result"
