@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +16,97 @@ from hypothesis import strategies as st
 
 from storing import blob_files
 from sweepable.errors import DamagedError
-from sweepable.store import files
-from sweepable.store.blobs import CHECKED, Blobs, digest_of
+from sweepable.store import files, packed, schema
+from sweepable.store.blobs import CHECKED, BlobReader, Blobs, digest_of
 from sweepable.store.files import Stamp
+from sweepable.store.packed import PackedBlobs
+from sweepable.store.store import Store
 
 
 @pytest.fixture
 def blobs(tmp_path: Path) -> Blobs:
     return Blobs(str(tmp_path))
+
+
+class Kept:
+    """Blobs as both kinds of store keep them: files of a folder, or rows of one file."""
+
+    def __init__(self, kind: str, folder: Path) -> None:
+        self._folder = Blobs(str(folder)) if kind == "folder" else None
+        self._file = str(folder / "paper.db")
+        if kind == "file":
+            with closing(sqlite3.connect(self._file)) as c, c:
+                schema.make_tables(c)
+                c.execute(packed.TABLE)
+        self.reader: BlobReader = self._folder or PackedBlobs(Store(self._file)._connections)
+
+    def write(self, data: bytes) -> str:
+        digest = digest_of([data])
+        if self._folder is not None:
+            self._folder.write(digest, "npy", [data], len(data))
+        else:
+            with closing(sqlite3.connect(self._file)) as c, c:
+                packed.write(c, digest, "npy", data)
+            self.reader = PackedBlobs(Store(self._file)._connections)  # such a file is opened when it is whole
+        return digest
+
+    def harm(self, digest: str, change: Callable[[bytes], bytes | None]) -> None:
+        if self._folder is not None:
+            path = Path(self._folder.path(digest, "npy"))
+            changed = change(path.read_bytes())
+            path.unlink() if changed is None else path.write_bytes(changed)
+            return
+        with closing(sqlite3.connect(self._file)) as c, c:
+            query = "SELECT rowid, data FROM _data WHERE digest = ? ORDER BY part DESC LIMIT 1"
+            row, data = c.execute(query, (digest,)).fetchone()
+            c.execute("DELETE FROM _data WHERE rowid = ?", (row,))
+            if (changed := change(data)) is not None:
+                c.execute("INSERT INTO _data SELECT ?, 'npy', count(*), ? FROM _data", (digest, changed))
+        self.reader = PackedBlobs(Store(self._file)._connections)
+
+
+@pytest.fixture(params=["folder", "file"])
+def kept(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Kept:
+    monkeypatch.setattr(packed, "PART", CHECKED // 2 + 7)
+    return Kept(request.param, tmp_path)
+
+
+@pytest.mark.parametrize("size", [0, 1, 1000, CHECKED, CHECKED + 1, 3 * CHECKED])
+def test_a_blob_is_read_as_it_was_written(kept: Kept, size: int) -> None:
+    """From a folder or from one file: the same bytes, free to change, which changes nothing that is stored."""
+    data = os.urandom(size)
+    digest = kept.write(data)
+    assert kept.reader.present(digest, "npy", size) and not kept.reader.present(digest, "npy", size + 1)
+    for _ in range(2):
+        buffer = kept.reader.open(digest, "npy", size, None).buffer
+        assert bytes(buffer) == data
+        if size:
+            buffer[0] ^= 255
+
+
+@pytest.mark.parametrize("size", [1, 1000, CHECKED + 1])
+@pytest.mark.parametrize(
+    "change",
+    [lambda data: bytes([data[0] ^ 4]) + data[1:], lambda data: data[:-1], lambda data: data + b"x", lambda data: None],
+    ids=["bit", "cut", "longer", "gone"],
+)
+def test_what_is_not_what_was_written_is_an_error(
+    kept: Kept, size: int, change: Callable[[bytes], bytes | None]
+) -> None:
+    """From a folder or from one file: damage of any kind is told, and never a value."""
+    digest = kept.write(os.urandom(size))
+    kept.harm(digest, change)
+    with pytest.raises(DamagedError):
+        kept.reader.open(digest, "npy", size, None)
+
+
+def test_a_blob_that_is_not_there_is_an_error(kept: Kept) -> None:
+    """From a folder or from one file: another digest, extension or size is none that is there."""
+    digest = kept.write(b"x" * 100)
+    assert not kept.reader.present("0" * 64, "npy", 100) and not kept.reader.present(digest, "pkl", 100)
+    for place in (("0" * 64, "npy", 100), (digest, "pkl", 100), (digest, "npy", 2**60)):
+        with pytest.raises(DamagedError):
+            kept.reader.open(*place, None)
 
 
 def write(blobs: Blobs, data: bytes, extension: str = "npy") -> tuple[str, Stamp | None]:

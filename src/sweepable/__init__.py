@@ -50,6 +50,7 @@ from sweepable.variants import signature_of
 if TYPE_CHECKING:
     from sweepable.ancestry import Lineage
     from sweepable.comparisons import Near, near
+    from sweepable.exporting import export
     from sweepable.logic import Q
     from sweepable.query import Query
     from sweepable.spaces import Space, axis, fixed, grid, points, zipped
@@ -100,6 +101,7 @@ __all__ = [
     "audit",
     "axis",
     "cache",
+    "export",
     "find",
     "fixed",
     "grid",
@@ -117,6 +119,7 @@ __all__ = [
 _LATER = {
     "Q": "sweepable.logic",
     "Lineage": "sweepable.ancestry",
+    "export": "sweepable.exporting",
     "Query": "sweepable.query",
     **dict.fromkeys(("Near", "near"), "sweepable.comparisons"),
     "Sweep": "sweepable.sweeps",

@@ -31,7 +31,7 @@ _ORDER: dict[str, Callable[[int], bool]] = {
     "gte": lambda order: order >= 0,
 }
 Kind = Literal["text", "number", "moment", "version", "bool"]
-Part = Literal["call", "environment", "git"]
+Part = Literal["call", "environment", "git", "tag"]
 #: The SQL of a column of the call's row.
 Row = Callable[[str], str]
 
@@ -44,7 +44,8 @@ class Field(NamedTuple):
     name : str
         As written.
     part : str
-        Whether it stands in the call's row, in its environment ``e``, or in any repository ``g`` of that.
+        Whether it stands in the call's row, in its environment ``e``, in any repository ``g`` of that, or in any of
+        the call's tags ``g``.
     kind : str
         What its values are.
     sql : str
@@ -76,6 +77,7 @@ _FIELDS = (
     Field("git__path", "git", "text", "json_extract(g.value, '$.path')"),
     Field("git__commit", "git", "text", "json_extract(g.value, '$.commit')"),
     Field("git__dirty", "git", "bool", _DIRTY),
+    Field("tag", "tag", "text", "g.tag"),
 )
 _BY_NAME = {field.name: field for field in _FIELDS}
 _PACKAGE = f"packages{SEPARATOR}"
@@ -180,6 +182,11 @@ def condition(field: Field, row: Row, lookup: str, value: object, store: Store) 
         return compared(_expression(field, row), lookup, _adapted(field, lookup, value))
     if lookup == "isnull" and value is True:  # where there is no repository at all, too
         return negated(condition(field, row, "isnull", False, store))
+    if field.part == "tag":
+        if lookup == "" and value is None:  # it has none
+            return negated(condition(field, row, "isnull", False, store))
+        inner = compared(field.sql, lookup, _adapted(field, lookup, value))
+        return Condition(f"{row('id')} IN (SELECT g.call FROM _tags AS g WHERE {inner.sql})", inner.values)
     if lookup in (*_ORDER, "range") and field.kind == "version":
         inner = among(field.sql, _in_order(field, lookup, value, store))
     else:
@@ -197,10 +204,9 @@ def expression(field: Field, row: Row, store: Store) -> Condition:
     """The value of `field`, by which calls are ordered."""
     if field.part == "call":
         return Condition(_expression(field, row))
-    if field.part == "git":
-        raise SweepableError(
-            f"{NAME}{SEPARATOR}{field.name}: a call may have several repositories, so there is no order"
-        )
+    if field.part in ("git", "tag"):
+        several = "repositories" if field.part == "git" else "tags"
+        raise SweepableError(f"{NAME}{SEPARATOR}{field.name}: a call may have several {several}, so there is no order")
     found = dict(store.connection().execute(f"SELECT e.id, {field.sql} FROM {_ENVIRONMENTS}").fetchall())
     if field.kind == "version":
         order = sorted(set(filter(None, found.values())), key=_version_parts)

@@ -43,6 +43,8 @@ class Info:
         ``dirty``, ``diff`` (uncommitted changes of tracked files) and ``untracked`` (files of the code that git does
         not track). A diff tells whatever was typed into a tracked file, a password as well; it lies in the store, whose
         folder no other user can read.
+    tags : dict of str to (str or None)
+        The tags that the call has been given, each with its note.
 
     Examples
     --------
@@ -66,6 +68,7 @@ class Info:
         self.error = f"{failure.type_name}: {failure.message}" if failure else None
         self.traceback = failure.traceback if failure else None
         self.environment = store.environment(call.environment) if call.environment else {}
+        self.tags = store.tags.of(call.id)
         self.git = [_repository(store, facts) for facts in self.environment.get("git", ())]
 
     @property
@@ -90,6 +93,7 @@ class Info:
 
     def __repr__(self) -> str:
         shown = {name: value for name, value in vars(self).items() if name not in ("traceback", "environment", "git")}
+        shown["tags"] = ", ".join(f"{tag} ({note})" if note else tag for tag, note in self.tags.items()) or None
         shown |= {name: getattr(self, name) for name in ("python", "platform", "host", "packages", "git")}
         width = max(map(len, shown))
         lines = "".join(f"\n  {name:<{width}}  {_worded(value)}" for name, value in shown.items() if value is not None)

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Literal, TypeAlias
 
+from sweepable.misspelled import readings
+
+_TAG = "info__tag"
 #: One look-up as it is written, and what is compared with.
 Leaf: TypeAlias = tuple[str, object]
 Word: TypeAlias = Literal["and", "or"]
@@ -107,6 +110,21 @@ def of(parts: tuple[Q, ...], lookups: Mapping[str, object], *, excluded: bool = 
     """What was given to ``filter`` or ``exclude``."""
     found = Q(*parts, **lookups)
     return ~found if excluded else found
+
+
+def demands_tag(found: Q) -> bool:
+    """Whether every call that is found has to have a tag, one that is named or any."""
+    if found.negated or not found.parts:
+        return False
+    each = (demands_tag(part) if isinstance(part, Q) else _asks_for_tag(*part) for part in found.parts)
+    return any(each) if found.word == "and" else all(each)
+
+
+def _asks_for_tag(written: str, value: object) -> bool:
+    for name, lookup in readings(written) if written.startswith(_TAG) else ():
+        if name == _TAG:
+            return lookup != "ne" and value is not None and not (lookup == "isnull" and value is True)
+    return False
 
 
 def written(found: Q) -> str:

@@ -9,6 +9,7 @@ from sweepable.callee import Callee
 from sweepable.record import ASKED
 
 if TYPE_CHECKING:
+    from sweepable.forgetting import ForgetPlan
     from sweepable.migrations import Migration, MigrationPlan
     from sweepable.versions import Versions
 
@@ -125,6 +126,42 @@ class Managed:
             recompute_outputs=recompute_outputs,
         )
         return plan(self.callee, changes, from_version=from_version, check=check)
+
+    def reset(self, *, downstream: bool = False, version: str = "any", tagged: bool = False) -> ForgetPlan:
+        """Forget the stored calls of this function, failed ones too: a plan, which ``.apply()`` does.
+
+        Parameters
+        ----------
+        downstream : bool, default False
+            Also forget what came from them, of whatever function. Else that stays and is served as before, and its
+            Records no longer have what they came from.
+        version : str, default "any"
+            Which code's: ``"any"`` for all that there ever was, so that going back to earlier code brings nothing
+            back; ``"current"``, or one version as in `select`.
+        tagged : bool, default False
+            Also forget calls that are tagged; without it, ``.apply()`` refuses where there are any.
+
+        Returns
+        -------
+        ForgetPlan
+            Prints its counts.
+
+        Examples
+        --------
+        >>> import sweepable
+        >>> @sweepable.cache
+        ... def cube(x=1.0):
+        ...     return x**3
+        >>> cube(2.0)
+        8.0
+        >>> cube.reset().apply()
+        <forgotten: 1 calls of cube>
+        >>> cube.peek(2.0) is None
+        True
+        """
+        from sweepable.forgetting import ForgetPlan, calls_of_function
+
+        return ForgetPlan(calls_of_function(self.callee, version), downstream=downstream, tagged=tagged)
 
     def migrations(self) -> list[Migration]:
         """The migrations that were made of this function's results, in order; ``[-1].revoke()`` takes one back."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -22,6 +21,7 @@ from sweepable.errors import (
 from sweepable.lineage import calls_of, function_identifier
 from sweepable.logic import Q
 from sweepable.lookups import is_about_status, is_known
+from sweepable.marking import Marked
 from sweepable.model import GivenCalls, StoredCall
 from sweepable.names import did_you_mean
 from sweepable.notices import warn
@@ -29,9 +29,9 @@ from sweepable.pipelines import Source
 from sweepable.record import Record, call_of, note_read, store_of
 from sweepable.registry import known
 from sweepable.scope import is_stored_as
-from sweepable.selection import Plan, Selection
+from sweepable.selection import ALL, Plan, Selection
 from sweepable.store.location import current_store
-from sweepable.store.store import Store, StoredFunction, open_store
+from sweepable.store.store import Store, StoredFunction, is_store, open_store
 from sweepable.tables import differing
 from sweepable.tabular import Tabular
 
@@ -39,9 +39,10 @@ __all__ = ["Query", "Selection", "Source", "query_at", "query_of", "query_of_key
 
 _BATCH = 500
 _ALL = Selection()
+_ANY = Selection(scope="any")
 
 
-class Query(Choosing, Tabular):
+class Query(Choosing, Tabular, Marked):
     """Stored calls of one function.
 
     Made by ``f.filter(...)``, ``f.select()`` and ``sweepable.find``; every method that narrows it returns another
@@ -61,7 +62,9 @@ class Query(Choosing, Tabular):
 
     def __init__(self, source: Source, selection: Selection | None = None) -> None:
         self._source = source
-        self._selection = _ALL if selection is None else selection
+        if selection is None:  # what was exported is looked at for what it is, not for what the code is by now
+            selection = _ANY if source.store.place.is_file else _ALL
+        self._selection = selection
 
     # -- narrowing
 
@@ -79,7 +82,8 @@ class Query(Choosing, Tabular):
             (``config__dt``; beside ``config=base`` it takes the place of the base's own), or what is known about the
             call or one upstream of it: ``info__started``, ``info__seconds``, ``info__status``, ``info__host``,
             ``info__python``, ``info__git__commit`` (of any repository), ``info__packages__numpy``,
-            ``sim_result__info__seconds``.
+            ``sim_result__info__seconds``, ``info__tag``. A tag brings back all calls that have it, whatever their code
+            and however they ended; ``sim_result__info__tag`` keeps to the code as it is now.
             Versions compare as versions: 1.9 is before 1.26. A list, range or 1-D array means any of its values.
             ``version="any"`` sees the calls of older code as well; ``version="v3"``, a label or the first digits of a
             digest those of one version, whatever the code upstream was; see ``f.versions()``.
@@ -107,7 +111,10 @@ class Query(Choosing, Tabular):
         if found:
             selection = selection._replace(where=(*selection.where, found))
         if any(is_about_status(name) for name, _ in found.leaves()):
-            selection = selection._replace(statuses=("done", "tainted", "failed", "killed", "unkept"))
+            selection = selection._replace(statuses=ALL)
+        if logic.demands_tag(found):  # what was tagged is wanted, whatever the code is by now
+            anyhow = scope is None and selection.scope == "current"
+            selection = selection._replace(statuses=ALL, scope="any" if anyhow else selection.scope)
         return Query(self._source, selection)
 
     def _wanted(self, excluded: bool, version: object) -> str:
@@ -273,6 +280,11 @@ def callee_of(query: Query) -> Callee | None:
     return query._source.callee
 
 
+def calls_found(query: Query) -> tuple[Store, list[int]]:
+    """The store, and the ids of the calls that a query finds."""
+    return query._source.store, query._plan().ids()
+
+
 def fixed_at(query: Query, keys: Sequence[str]) -> Query:
     """The calls that a query has found, whatever is stored since; of a sweep they are all that is left.
 
@@ -325,7 +337,7 @@ def query_of_given(store: Store, given: GivenCalls, parameter: str) -> Query:
 
 
 def _restored(path: str, name: str, function: int | None, keys: tuple[str, ...], statuses: Any) -> Query:
-    store = open_store(path) if os.path.exists(os.path.join(path, "index.db")) else current_store()
+    store = open_store(path) if is_store(path) else current_store()
     return _of_keys(store, name, function, keys, statuses)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextvars import ContextVar
@@ -14,7 +13,8 @@ from sweepable.model import Argument, GivenCalls, Layout, StoredCall
 from sweepable.names import Kind, Place, ambiguous, did_you_mean, resolve, unknown, walk
 from sweepable.store.codecs import Summary
 from sweepable.store.location import current_store
-from sweepable.store.store import open_store
+from sweepable.store.store import is_store, open_store
+from sweepable.tagged import Tagged
 
 if TYPE_CHECKING:
     from sweepable.ancestry import Lineage
@@ -42,12 +42,13 @@ query_downstream: Callable[[Record, object, Mapping[str, object]], Any] = cast("
 lineage_of: Callable[[Record, int | None, bool], Lineage] = cast("Any", None)
 
 
-class Record:
+class Record(Tagged):
     """One stored call: parameters, outputs and upstream calls as attributes.
 
     A name is the call's own parameter or output, else an upstream call by parameter or function name, else a
     parameter or output of the one upstream call that has it. ``rec["x"]`` is always the user's ``x``; beside
-    those, a Record has ``params``, ``outputs``, ``upstream``, ``downstream``, ``lineage`` and ``info``.
+    those, a Record has ``params``, ``outputs``, ``upstream``, ``downstream``, ``lineage``, ``info``, ``tag`` and
+    ``untag``.
 
     Examples
     --------
@@ -162,7 +163,11 @@ class Record:
             note_read("names", self)
         places = resolve(self._node, name)
         if not places:
-            raise unknown(self._node, name, self._title())
+            error = unknown(self._node, name, self._title())
+            error.args = (
+                "; ".join([str(error), *(f"{_lost(name)}: it was forgotten" for name in _forgotten(self._node))]),
+            )
+            raise error
         if len(places) == 1:
             return self._at(places[0])
         calls = [_call_of(place.node) for place in places]
@@ -229,9 +234,12 @@ class Record:
         call = self._store.fetch(str(argument.value))
         if call is None:
             raise NoCallFound(
-                f"{self._title()}: the upstream call given as {argument.name} is no longer in the store "
-                f"{self._store.path}, or was made in another one (key {str(argument.value)[:12]})"
+                f"{self._title()}: {_lost(argument.name)} {self._store.path}: it was forgotten, or made in another one "
+                f"(key {str(argument.value)[:12]})"
             )
+        if call.id not in [edge.id for edge in self._node.edges]:
+            since = f"{Record(self._store, call)!r}, which was stored since, need not have the same result"
+            raise NoCallFound(f"{self._title()}: {_lost(argument.name)}: it was forgotten; {since}")
         return self._further(call)
 
     def _further(self, call: StoredCall) -> Record:
@@ -373,11 +381,21 @@ def _restored(
     path: str, key: str, call: StoredCall | None = None, loaded: Mapping[str, object] | None = None
 ) -> Record:
     # The store may have been moved since: then the one in use is where the call is looked for.
-    store = open_store(path) if os.path.exists(os.path.join(path, "index.db")) else current_store()
+    store = open_store(path) if is_store(path) else current_store()
     found = store.fetch(key) or call
     if found is None:
         raise NoCallFound(f"a Record refers to the call {key[:12]}, which is not in the store {store.path}")
     return Record(store, found, loaded)
+
+
+def _forgotten(node: CallNode) -> list[str]:
+    """The parameters whose upstream calls are no longer those that were given."""
+    there = {edge.name for edge in node.edges if edge.role == "argument"}
+    return [name for name, argument in node.arguments.items() if argument.kind != "value" and name not in there]
+
+
+def _lost(name: str) -> str:
+    return f"the upstream call given as {name} is no longer in the store"
 
 
 def _call_of(node: object) -> StoredCall:

@@ -81,3 +81,14 @@ def some(names: Sequence[str], most: int = 8) -> str:
     """Names in a row; of many the first, and how many there are."""
     shown = ", ".join(names[:most])
     return f"{shown}, ... ({len(names)} in all)" if len(names) > most else shown
+
+
+_UNITS = ("bytes", "kB", "MB", "GB", "TB")
+
+
+def size_text(number: float) -> str:
+    """A number of bytes as people read it: ``40.1 kB``."""
+    unit = 0
+    while number >= 1000 and unit < len(_UNITS) - 1:
+        number, unit = number / 1000, unit + 1
+    return f"{number:.0f} bytes" if not unit else f"{number:.3g} {_UNITS[unit]}"

@@ -11,6 +11,7 @@ from sweepable.model import CodeVersion
 from sweepable.names import did_you_mean
 from sweepable.notices import first, warn
 from sweepable.registry import known
+from sweepable.store.forgetting import RETIRED
 from sweepable.store.store import Store, StoredFunction, StoredVersion
 
 _UPSTREAM = (
@@ -44,11 +45,13 @@ class Scope(NamedTuple):
         condition = self._counts(function, row, self.ancestries)
         if self.ancestries is None or len(self.certain) == len(self.ancestries):
             return condition
-        # A function upstream has been renamed, say: the call stands there twice, and once is enough.
+        # A function upstream has been renamed, say: the call stands there twice, and once is enough; and not at all,
+        # where the one under the new name was forgotten.
         again = f"s.content_key = {row}.content_key AND {self._counts(function, 's', self.certain)}"
         certain = ", ".join(map(str, self.certain))
         twin = f"SELECT 1 FROM _calls AS s WHERE s.function = {row}.function AND {again}"
-        return f"{condition} AND ({row}.ancestry IN ({certain}) OR NOT EXISTS ({twin}))"
+        retired = f"ifnull({row}.content_key LIKE '{RETIRED}%', 0)"
+        return f"{condition} AND ({row}.ancestry IN ({certain}) OR NOT ({retired} OR EXISTS ({twin})))"
 
     def _counts(self, function: int, row: str, ancestries: tuple[int, ...] | None) -> str:
         versions = f"{row}.version IN ({', '.join(map(str, self.versions[function]))})"

@@ -33,6 +33,10 @@ _WITHOUT = f"(c.layout = 0 OR c.layout IN ({_MISMATCHED}))"
 _COLUMNS = "/*columns*/"
 
 
+#: However calls ended.
+ALL: tuple[Status, ...] = ("done", "tainted", "failed", "killed", "unkept")
+
+
 class Selection(NamedTuple):
     """Which of the calls, in which order."""
 
@@ -79,6 +83,7 @@ class Plan:
 
     def __init__(self, source: Source, selection: Selection) -> None:
         self.store = source.store
+        self.name = source.name
         self._source = source
         self._selection = selection
         self._pipeline = pipeline_of(source, selection.scope, selection.statuses, selection.keys)

@@ -13,6 +13,7 @@ from sweepable.callee import Callee
 from sweepable.errors import DeclarationError, UnknownName
 from sweepable.identity.arguments import in_order
 from sweepable.names import did_you_mean
+from sweepable.settable import ways
 from sweepable.upstream import is_cached
 
 if TYPE_CHECKING:
@@ -90,7 +91,7 @@ def _varied(callee: Callee, name: object, defaults: Mapping[str, object]) -> Cal
             f"{callee.name}.variant needs a name of its own, got {name!r}: the calls of the two would share one table"
         )
     for removed in [parameter for parameter, value in defaults.items() if value is _EMPTY]:
-        if removed not in callee.parameters and callee.settable(removed):
+        if removed not in callee.parameters and ways(callee, removed, {}):
             raise DeclarationError(f"{callee.name}.variant: {removed} is upstream, and keeps its default there")
     own = callee.routed(defaults)
     for parameter in own:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from blake3 import blake3
 
@@ -22,6 +22,19 @@ class Opened(NamedTuple):
 
     buffer: Any
     stamp: Stamp
+
+
+class BlobReader(Protocol):
+    """Where blobs are read: a folder, or one file that holds them all."""
+
+    def present(self, digest: str, extension: str, size: int) -> bool:
+        """Whether the blob is there, as far as its size tells."""
+
+    def open(self, digest: str, extension: str, size: int, known: Stamp | None) -> Opened:
+        """The bytes of a blob; `DamagedError` when it is missing, or not what was written."""
+
+    def are_ours(self) -> bool:
+        """Whether no other user can write blobs here."""
 
 
 class Blobs:

@@ -251,7 +251,7 @@ class Catalogue:
         import sqlite_utils
 
         self._connections.handle()  # which makes the index where there is none
-        return sqlite_utils.Database(sqlite3.connect(f"{uri(self._connections.index)}?mode=ro", uri=True))
+        return sqlite_utils.Database(sqlite3.connect(f"{uri(self._connections.place.index)}?mode=ro", uri=True))
 
 
 def _node(kept: dict[str, Any]) -> CodeNode:

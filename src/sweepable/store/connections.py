@@ -9,13 +9,13 @@ import threading
 import weakref
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
-from types import TracebackType
 from typing import Any
 
 from sweepable.errors import DamagedError, StoreError, StoreFormatError
 from sweepable.store import files
+from sweepable.store.handles import Handle, Transaction
 from sweepable.store.interned import Interned
-from sweepable.store.locks import PATIENCE, locked, wait_for_lock
+from sweepable.store.locks import PATIENCE, locked
 
 _PRAGMAS = (
     "PRAGMA synchronous = NORMAL",
@@ -28,138 +28,34 @@ _PRAGMAS = (
 )
 #: How the names of what a store holds begin.
 _OWN = ("index.db", "locks", "blobs", "tmp")
-#: Connections that belong to a parent process or to another thread.
-_abandoned: list[sqlite3.Connection] = []
 
 
-class Handle:
-    """One thread's connection with its own lock files, so that threads exclude each other as processes do."""
+class Place:
+    """Where a store is: a folder that holds the index, or one file, written by an export, which is the index itself.
 
-    def __init__(self, connection: sqlite3.Connection, write_lock: int | None, blob_lock: int | None) -> None:
-        self.connection = connection
-        self.interned = Interned()
-        #: What readers of this connection have made of the tables, for as long as nothing is written.
-        self.kept: dict[Any, Any] = {}
-        #: Held while SQLite is at work on the connection: nobody forks in between.
-        self.gate = threading.RLock()
-        #: Whether others were given the connection, who use it outside the gate.
-        self.given_out = False
-        self.thread = threading.get_ident()
-        self._locks = [descriptor for descriptor in (write_lock, blob_lock) if descriptor is not None]
-        self.write_lock = write_lock
-        self.blob_lock = blob_lock
-        self._open = True
+    Parameters
+    ----------
+    path : str
+        Of the folder or file.
+    """
 
-    def close(self, patience: float = 5.0) -> None:
-        """Close the connection; as it may checkpoint, under the write lock, or else not at all."""
-        if not self._open:
-            return
-        self._open = False
-        try:
-            if self.write_lock is not None:
-                wait_for_lock(self.write_lock, patience=patience)
-            self.connection.close()
-        except (StoreError, OSError, sqlite3.Error):
-            _keep_for_ever(self.connection)
-        self._close_locks()
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._index = os.path.join(path, "index.db")
 
-    def close_in_child(self) -> None:
-        """In a forked child: close what was inherited, if SQLite was not at work on it.
+    @property
+    def is_file(self) -> bool:
+        """Whether it is one file."""
+        return files.is_file(self._path)
 
-        SQLite takes the locks of inherited connections for its own, and would neither take real ones nor see that
-        nobody holds them. Closing them here writes nothing: the parent's lock on the index is in the way.
-        """
-        idle = self.thread == threading.get_ident() or not self.given_out
-        if self._open and idle and self.gate.acquire(blocking=False):
-            self._open = False
-            self.connection.close()
-            self._close_locks()
-        self.abandon()
+    @property
+    def index(self) -> str:
+        """The index."""
+        return self._path if self.is_file else self._index
 
-    def abandon(self) -> None:
-        """Let go of a connection that is not ours to close."""
-        if self._open:
-            self._open = False
-            _keep_for_ever(self.connection)
-            self._close_locks()
-
-    def _close_locks(self) -> None:
-        # closing drops a lock that is still held
-        for descriptor in self._locks:
-            with contextlib.suppress(OSError):
-                os.close(descriptor)
-
-    def __del__(self) -> None:
-        self.close()
-
-
-def _keep_for_ever(found: sqlite3.Connection) -> None:
-    """Not even the interpreter's end may close the connection of a parent process: that would write."""
-    _abandoned.append(found)
-    try:
-        import ctypes
-
-        ctypes.pythonapi.Py_IncRef(ctypes.py_object(found))
-    except (ImportError, AttributeError):
-        pass
-
-
-class _Transaction:
-    """One transaction of a connection, under the write lock. A class of its own: a generator costs twice as much."""
-
-    __slots__ = ("_begun", "_handle", "_lock")
-
-    def __init__(self, handle: Handle, lock: int) -> None:
-        self._handle = handle
-        self._lock = lock
-        self._begun = False
-
-    def __enter__(self) -> sqlite3.Connection:
-        wait_for_lock(self._lock)
-        handle = self._handle
-        try:
-            handle.gate.acquire()
-            self._begun = True
-            handle.connection.execute("BEGIN IMMEDIATE")
-        except BaseException as error:
-            if self._begun and not isinstance(error, sqlite3.Error):  # an interrupt: a transaction may be open
-                self._undo()
-            self._leave()
-            raise
-        return handle.connection
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        try:
-            if kind is None:
-                self._handle.connection.execute("COMMIT")
-        except BaseException:
-            self._undo()
-            raise
-        else:
-            if kind is not None:
-                self._undo()
-        finally:
-            self._leave()
-
-    def _undo(self) -> None:
-        self._handle.interned.forget()
-        if self._handle.connection.in_transaction:
-            self._handle.connection.execute("ROLLBACK")
-
-    def _leave(self) -> None:
-        if self._begun:
-            self._begun = False
-            self._handle.gate.release()
-        files.unlock(self._lock)
-
-    def __del__(self) -> None:
-        if self._begun:  # an interrupt came just when the block was left
-            try:
-                self._undo()
-            finally:
-                self._leave()
+    def exists(self) -> bool:
+        """Whether there is an index."""
+        return files.exists(self.index)
 
 
 class Connections:
@@ -168,14 +64,14 @@ class Connections:
     Parameters
     ----------
     folder : str
-        Of the store.
+        Of the store; or the file that it is.
     prepare : callable
         Called with the first connection of this process, under the write lock: makes or checks the schema.
     """
 
     def __init__(self, folder: str, prepare: Callable[[sqlite3.Connection], None]) -> None:
         self.folder = folder
-        self.index = os.path.join(folder, "index.db")
+        self.place = Place(folder)
         self._prepare = prepare
         self._local = threading.local()
         self._opening = threading.RLock()
@@ -233,14 +129,21 @@ class Connections:
         try:
             return self._open_to_read() if self._read_only else self._open_to_write()
         except sqlite3.DatabaseError as error:
+            if self.place.is_file:
+                raise StoreFormatError(
+                    f"{self.folder} cannot be read as a file that sweepable.export has written: {error}. It is of "
+                    f"another program, or it was cut short on its way: export or copy it again. {WAY_OUT}"
+                ) from error
             if "not a database" not in str(error):
                 raise
-            raise StoreFormatError(f"{self.index} is no index of sweepable: {error}. {WAY_OUT}") from error
+            raise StoreFormatError(f"{self.place.index} is no index of sweepable: {error}. {WAY_OUT}") from error
         except UnicodeDecodeError as error:  # SQLite quotes the damaged text in its own message
-            raise DamagedError(f"the index {self.index} is damaged. Move its folder away. {WAY_OUT}") from error
+            raise DamagedError(f"the index {self.place.index} is damaged. Move its folder away. {WAY_OUT}") from error
 
     def _make_folder(self) -> bool:
         """Make the store's folder where it is missing; the answer is whether it can only be read."""
+        if self.place.is_file:
+            return True
         if not files.exists(self.folder):
             try:
                 files.make_parents(self.folder)
@@ -248,9 +151,9 @@ class Connections:
             except OSError as error:
                 raise StoreError(f"the store {self.folder} cannot be made: {error}. {WAY_OUT}") from error
         elif not files.is_folder(self.folder):
-            raise StoreError(f"the store {self.folder} is a file, not a folder. {WAY_OUT}")
-        there = files.exists(self.index)
-        if files.is_writable(self.folder) and (not there or files.is_writable(self.index)):
+            raise StoreError(f"the store {self.folder} is neither a folder nor a file. {WAY_OUT}")
+        there = files.exists(self.place.index)
+        if files.is_writable(self.folder) and (not there or files.is_writable(self.place.index)):
             return False
         if not there:
             raise StoreError(f"the store {self.folder} cannot be made: the folder is not writable. {WAY_OUT}")
@@ -270,12 +173,12 @@ class Connections:
     def _connect_to_write(self) -> sqlite3.Connection:
         first = self._known is None
         if first:
-            _make_files(self.folder, self.index)
-        connection = self._connect(f"{uri(self.index)}?mode=rw")
+            _make_files(self.folder, self.place.index)
+        connection = self._connect(f"{uri(self.place.index)}?mode=rw")
         try:
             if first:
                 self._prepare(connection)
-                self._known = files.identity(self.index)
+                self._known = files.identity(self.place.index)
         except BaseException:
             connection.close()
             raise
@@ -286,18 +189,23 @@ class Connections:
         try:
             if self._known is None:
                 self._prepare(connection)
-                self._known = files.identity(self.index)
+                self._known = files.identity(self.place.index)
         except BaseException:
             connection.close()
             raise
         return Handle(connection, None, None)
 
     def _connect_to_read(self) -> sqlite3.Connection:
-        readable = f"{uri(self.index)}?mode=ro"
+        readable = f"{uri(self.place.index)}?mode=ro"
+        if self.place.is_file:
+            _refuse_unfinished(self.folder)
+            if self.was_replaced():  # what is known of it holds for what it was
+                raise StoreError(f"the file {self.folder} was replaced since it was opened; use it again")
+            return self._connect(readable + "&immutable=1")  # nobody writes there: no locks, and no file beside it
         try:
             return self._connect(readable)
         except sqlite3.OperationalError as error:
-            log = files.stamp_of(self.index + "-wal")
+            log = files.stamp_of(self.place.index + "-wal")
             if log is not None and log.size:
                 # Its newest rows are in the log, which cannot be read here; without them nothing would be right.
                 raise StoreError(f"the store {self.folder} cannot be read on a read-only medium: {error}") from error
@@ -319,12 +227,23 @@ class Connections:
 
     # -- writing
 
-    def writing(self) -> AbstractContextManager[sqlite3.Connection]:
-        """One transaction, under the write lock: all of it or nothing."""
+    def writing(self, *, amends: bool = False) -> AbstractContextManager[sqlite3.Connection]:
+        """One transaction, under the write lock: all of it or nothing.
+
+        Parameters
+        ----------
+        amends : bool, default False
+            It changes calls that were read here, so they have to be in this very index.
+        """
+        if amends and self.was_replaced():
+            raise StoreError(
+                f"the store {self.folder} was deleted or replaced since its calls were read; nothing was changed. "
+                "Start a new process to see what is there now."
+            )
         handle = self.handle()
         if handle.write_lock is None:
             raise StoreError(f"the store {self.folder} is read-only")
-        return _Transaction(handle, handle.write_lock)
+        return Transaction(handle, handle.write_lock)
 
     @contextlib.contextmanager
     def publishing(self) -> Iterator[None]:
@@ -339,7 +258,7 @@ class Connections:
 
     def was_replaced(self) -> bool:
         """Whether the index is no longer the file that was opened: the folder was deleted, or made anew."""
-        return self._known is not None and files.identity(self.index) != self._known
+        return self._known is not None and files.identity(self.place.index) != self._known
 
     def close(self) -> None:
         """Close this thread's connection and let go of those of others; all open again when needed."""
@@ -391,6 +310,19 @@ WAY_OUT = "Use another folder: SWEEPABLE_STORE=/path, or sweepable.use(path)."
 def uri(path: str) -> str:
     """The ``file:`` URI of a path, to which ``?mode=ro`` may be added."""
     return "file:" + path.replace("%", "%25").replace("?", "%3f").replace("#", "%23")
+
+
+def _refuse_unfinished(path: str) -> None:
+    """Part of what another program has written to a file may stand beside it: without that nothing would be right."""
+    if os.path.basename(path) == "index.db" and files.exists(os.path.join(os.path.dirname(path), "locks")):
+        raise StoreFormatError(f"{path} is the index of a store, and not one that was exported: use its folder")
+    for suffix in ("-wal", "-journal"):
+        found = files.stamp_of(path + suffix)
+        if found is not None and found.size:
+            raise StoreError(
+                f"the store {path} is being written by another program: {path}{suffix} holds a part of it. Files of "
+                f"sweepable.export are never written to; export it again. {WAY_OUT}"
+            )
 
 
 def _open_locks(store: str) -> tuple[int, int]:

@@ -184,6 +184,20 @@ def is_folder(path: str) -> bool:
     return os.path.isdir(path)
 
 
+def is_file(path: str) -> bool:
+    """Whether there is a file."""
+    return os.path.isfile(path)
+
+
+def sync(path: str) -> None:
+    """Let what was written to a file, or the names in a folder, reach the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
 def is_writable(path: str) -> bool:
     """Whether this process may write to a file, or make files in a folder."""
     return os.access(path, os.W_OK | os.X_OK) if os.path.isdir(path) else os.access(path, os.W_OK)

@@ -176,9 +176,6 @@ def put(
     environment = _noted(c, new, version, [row[3] for row in upstream.values()], interned)
     content = _content(c, new, layout, prepared, upstream) if _is_pure(c, new, version, interned) else _NO_CONTENT
     further = (new.started, new.seconds, environment, *content, new.taken_from, new.migration)
-    if call_id is not None:
-        c.execute("DELETE FROM _lineage WHERE downstream = ?", (call_id,))
-        c.execute("DELETE FROM _uses WHERE call = ?", (call_id,))
     call_id = _write_call(c, call_id, found, (*values, *further, check_digest(*values)))
     changed = _write_lineage(c, call_id, function, new.upstream, upstream)
     write_blobs(c, call_id, prepared.blobs)
@@ -248,6 +245,9 @@ _INSERT = f"INSERT INTO _calls ({', '.join(_WRITTEN)}, id) VALUES ({', '.join('?
 
 
 def _write_call(c: sqlite3.Connection, call_id: int | None, found: int | None, values: tuple[object, ...]) -> int:
+    if call_id is not None:  # what came of it before has its lines no more
+        c.execute("DELETE FROM _lineage WHERE downstream = ?", (call_id,))
+        c.execute("DELETE FROM _uses WHERE call = ?", (call_id,))
     if found is not None:
         c.execute(_UPDATE, (*values, found))
         return found

@@ -46,7 +46,8 @@ def use(path: str | os.PathLike[str], *, trust: bool = False) -> Use:
     Parameters
     ----------
     path : path-like
-        The store's folder; made when the first result is stored.
+        The store's folder, made when the first result is stored; or a file written by `sweepable.export`, which is only
+        read.
     trust : bool, default False
         Load pickles although others can write to this store. They can then make you run their code.
 

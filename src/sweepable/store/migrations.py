@@ -8,7 +8,7 @@ import time
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from sweepable.store import function_tables
+from sweepable.store.forgetting import drop
 
 _CLOSURE = (
     "WITH RECURSIVE below(id) AS (SELECT value FROM json_each(?) UNION "
@@ -76,14 +76,6 @@ def made_by(c: sqlite3.Connection, migration: int) -> list[int]:
 
 def revoke(c: sqlite3.Connection, migration: int) -> None:
     """Forget what a migration made and all that came from it, as it is by now, and note that it no longer holds."""
-    for call in below(c, made_by(c, migration)):
-        forget(c, call)
+    query = "SELECT id, key FROM _calls WHERE id IN (SELECT value FROM json_each(?))"
+    drop(c, dict(c.execute(query, (json.dumps(below(c, made_by(c, migration))),))), retire=False)
     c.execute("UPDATE _migrations SET revoked = ? WHERE id = ?", (time.time(), migration))
-
-
-def forget(c: sqlite3.Connection, call: int) -> None:
-    """Take a call out of the index: its row, its place in its function's table, its lineage."""
-    function_tables.drop_row(c, call)
-    c.execute("DELETE FROM _lineage WHERE downstream = ? OR upstream = ?", (call, call))
-    c.execute("DELETE FROM _uses WHERE call = ?", (call,))
-    c.execute("DELETE FROM _calls WHERE id = ?", (call,))

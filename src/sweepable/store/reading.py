@@ -10,17 +10,19 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sweepable.errors import DamagedData, DamagedError, StoreError, TrustError
 from sweepable.model import Argument, Content, Failure, Layout, Status, StoredCall
-from sweepable.store import codecs, contents, damage, files, index, results, schema
-from sweepable.store.blobs import CHECKED, Blobs
+from sweepable.store import codecs, contents, damage, files, index, packed, results
+from sweepable.store.blobs import CHECKED, BlobReader, Blobs
 from sweepable.store.catalogue import Catalogue
 from sweepable.store.codecs import EXTENSIONS, External, OutputFacts
 from sweepable.store.connections import Connections
 from sweepable.store.files import Stamp
+from sweepable.store.forgetting import Forgetting
 from sweepable.store.indexes import Indexes
 from sweepable.store.layouts import Layouts
 from sweepable.store.places import Places
 from sweepable.store.readings import Readings
 from sweepable.store.soundness import Soundness
+from sweepable.store.tags import Tags
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -56,7 +58,7 @@ class Reading(Catalogue):
     Parameters
     ----------
     path : str
-        The folder; made, and the index opened, at first use.
+        The folder, made, and the index opened, at first use; or a file written by an export.
     trust : bool
         Load pickles even where others could have written them.
     """
@@ -68,8 +70,18 @@ class Reading(Catalogue):
         #: The same as text, which tells stores apart more quickly.
         self.folder = path
         self.trust = trust
-        super().__init__(Connections(path, lambda connection: schema.prepare(connection, path)))
         self._blobs = Blobs(path)
+        #: Where they are read, which is told when the index is opened.
+        self.blobs: BlobReader = self._blobs
+
+        def prepare(connection: sqlite3.Connection) -> None:
+            self.blobs = packed.prepare(connection, self._connections, self._blobs)
+
+        super().__init__(Connections(path, prepare))
+        #: A folder, or the file that it is.
+        self.place = self._connections.place
+        #: While it lasts nobody sweeps blobs away.
+        self.publishing = self._connections.publishing
         self._unusable: set[str] = set()
         self._layouts = Layouts(self._connections)
         self.places = Places(self._connections)
@@ -78,6 +90,8 @@ class Reading(Catalogue):
         #: Of function tables, by what queries ask for.
         self.indexes = Indexes(self._connections)
         self._read = results.loader(self._load)
+        self.forgetting = Forgetting(self._connections)
+        self.tags = Tags(self._connections)
         self.soundness = Soundness(self, self._connections)
         #: Pairs of version and ancestry whose hits need no further look.
         self.sound = self.soundness.pairs
@@ -260,7 +274,7 @@ class Reading(Catalogue):
         known = None
         if external.nbytes > CHECKED:
             known = self._stamps.get(place) or index.stamp_of(self._connections.one(index.STAMP, place))
-        opened = self._blobs.open(*place, external.nbytes, known)
+        opened = self.blobs.open(*place, external.nbytes, known)
         if external.nbytes > CHECKED:
             self._stamps[place] = opened.stamp
             if opened.stamp != known and not self.read_only:
@@ -270,8 +284,8 @@ class Reading(Catalogue):
 
     def _check_trust(self) -> None:
         if self._ours is None:
-            paths = [str(self.path), self._connections.index]
-            self._ours = all(files.is_ours(path) for path in paths) and self._blobs.are_ours()
+            paths = [str(self.path), self._connections.place.index]
+            self._ours = all(files.is_ours(path) for path in paths) and self.blobs.are_ours()
         if not (self._ours or self.trust):
             raise TrustError(
                 f"the store {self.path} belongs to, or can be written by, another user: its pickles, which can run any "

@@ -9,7 +9,6 @@ from blake3 import blake3
 
 from sweepable.errors import SweepableError
 from sweepable.notices import logger
-from sweepable.store import files
 from sweepable.store.connections import Connections
 
 _CHECKED = 16
@@ -32,7 +31,7 @@ class Readings:
 
     def is_filled(self) -> bool:
         """Whether there is an index to look into."""
-        return files.exists(self._connections.index)
+        return self._connections.place.exists()
 
     def get(self, key: bytes) -> bytes | None:
         """What was kept under a key; None for nothing, and for what is not as it was written."""

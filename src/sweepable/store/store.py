@@ -16,6 +16,7 @@ from sweepable.notices import logger
 from sweepable.store import audits, contents, files, index, labels, preparing, readings, results
 from sweepable.store.catalogue import Route, StoredFunction, StoredVersion
 from sweepable.store.codecs import EXTENSIONS, CannotEncode, OutputFacts, Summary
+from sweepable.store.connections import Place
 from sweepable.store.locks import KeyLocks
 from sweepable.store.reading import Reading
 
@@ -30,6 +31,7 @@ __all__ = [
     "StoredFunction",
     "StoredVersion",
     "Summary",
+    "is_store",
     "open_store",
 ]
 
@@ -101,7 +103,7 @@ class Store(Reading):
     def _is_usable(self, call: StoredCall) -> bool:
         """Whether the result is all there, as far as is known without reading it."""
         return call.key not in self._unusable and all(
-            self._blobs.present(found.digest, EXTENSIONS[found.codec], found.nbytes)
+            self.blobs.present(found.digest, EXTENSIONS[found.codec], found.nbytes)
             for found in results.blobs_of(call.result)
         )
 
@@ -292,7 +294,7 @@ def open_store(path: str | os.PathLike[str], *, trust: bool = False) -> Store:
     Parameters
     ----------
     path : str or path
-        The folder. It is made, and the index opened, at first use.
+        The folder, made, and the index opened, at first use; or a file written by an export, which is only read.
     trust : bool, default False
         Load pickles even from a store that others can write; it then holds for this store in the whole process.
 
@@ -303,10 +305,20 @@ def open_store(path: str | os.PathLike[str], *, trust: bool = False) -> Store:
     resolved = os.path.realpath(path)
     with _opening:
         store = _stores.get(resolved)
-        if store is None:
+        if store is None or _was_overwritten(store):
             store = _stores[resolved] = Store(resolved)
         store.trust = store.trust or trust
         return store
+
+
+def _was_overwritten(store: Store) -> bool:
+    """Whether it is a file that another one has replaced since it was opened: what was read of it stays with it."""
+    return store.place.is_file and store._connections.was_replaced()
+
+
+def is_store(path: str) -> bool:
+    """Whether there is a store at this path."""
+    return Place(path).exists()
 
 
 def _before_fork() -> None:

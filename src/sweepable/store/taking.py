@@ -52,7 +52,7 @@ def take_over(
     `origin` is no longer as it was.
     """
     _, stored = find(c, origin.id)
-    if stored != origin or origin.status != "done":
+    if stored != origin or origin.status != "done" or not _is_offered(c, origin.id, new.content_key):
         return None
     edges = c.execute(
         "SELECT u.id, u.key, l.role, l.name FROM _lineage AS l JOIN _calls AS u ON u.id = l.upstream "
@@ -79,6 +79,11 @@ def take_over(
         audit=audit or "",  # of the same code, under another name perhaps
     )
     return put(c, new, prepared, interned)
+
+
+def _is_offered(c: sqlite3.Connection, id: int, content_key: str | None) -> bool:
+    """Whether a call may still be taken over under this key: what has its result may have been forgotten meanwhile."""
+    return bool(c.execute("SELECT 1 FROM _calls WHERE id = ? AND content_key = ?", (id, content_key)).fetchone())
 
 
 def begin(c: sqlite3.Connection, into: Migrated, interned: Interned) -> int:
