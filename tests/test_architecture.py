@@ -35,7 +35,7 @@ LAYERS = (
     ("ancestry",),
     ("tree",),
     ("about",),
-    ("field_lookups", "field_columns", "misspelled"),
+    ("array_lookups", "field_lookups", "field_columns", "misspelled"),
     ("lookups", "failed", "tables"),
     ("joining", "logic", "pipelines"),
     ("bases",),

@@ -390,3 +390,51 @@ def compare() -> Any:
 
     compared.get_or_run()
     return compared
+
+
+# -- the form of arrays
+
+
+@sweepable.cache
+def ramp(length: int = 3, kind: str = "float64") -> Any:
+    return {"ramp_t": np.arange(length), "ramp_y": np.zeros((length, 2), kind), "top": length - 1}
+
+
+@sweepable.cache(mean=float)
+def averaged(source: Any = ramp) -> float:
+    return float(source.ramp_y.mean())
+
+
+def test_arrays_are_found_by_shape_and_dtype() -> None:
+    """Of the function's own outputs and of those upstream; a list means any; nothing is loaded for it."""
+    averaged.sweep(source__length=[3, 5], source__kind=["float64", "int8"], progress=False)
+    assert ramp.filter(ramp_y__shape=(3, 2)).values("kind") == ["float64", "int8"]
+    assert ramp.filter(ramp_t__shape=5).count() == 2 == ramp.filter(ramp_t__shape=(np.int64(5),)).count()
+    assert (
+        ramp.filter(ramp_y__dtype=np.int8).values("length")
+        == [3, 5]
+        == ramp.filter(ramp_y__dtype="i1").values("length")
+    )
+    assert ramp.filter(ramp_y__dtype=[float, "int8"], ramp_y__shape__in=[(3, 2), (9, 9)]).count() == 2
+    assert ramp.filter(ramp_y__dtype__ne="int8").count() == 2 and ramp.filter(ramp_y__shape__isnull=False).count() == 4
+    assert ramp.filter(top__shape__isnull=True).count() == 4 and ramp.filter(top__shape=()).count() == 0
+    assert averaged.filter(source__ramp_y__shape=(5, 2), source__ramp_y__dtype=float).count() == 1
+    assert averaged.filter(~Q(ramp_y__dtype=float)).count() == 2
+    assert sorted(averaged.select().to_df().columns) == ["mean", "source__kind", "source__length", "source__top"]
+    with pytest.raises(SweepableError, match=r"ramp_y__shape is a tuple of ints, such as \(1001, 3\); got 'x'"):
+        ramp.filter(ramp_y__shape="x")
+    with pytest.raises(SweepableError, match="ramp_y__shape has no look-up 'lt'"):
+        ramp.filter(ramp_y__shape__lt=3)
+    with pytest.raises(UnknownName, match="'length' has no look-up 'shape'"):
+        ramp.filter(length__shape=3)
+
+
+def test_the_form_of_an_output_that_nobody_has_seen() -> None:
+    """Of a function that never ran nothing is found, with a warning, as for its other outputs."""
+
+    @sweepable.cache
+    def never(x: float = 1.0) -> Any:
+        return np.zeros(3)
+
+    with pytest.warns(sweepable.UnknownOutput):
+        assert never.filter(y__shape=(3,)).count() == 0

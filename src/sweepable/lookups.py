@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from sweepable import about
+from sweepable.array_lookups import Form, forms, of_form
 from sweepable.comparisons import (
     COMPARISONS,
     FALSE,
@@ -25,7 +26,7 @@ from sweepable.comparisons import (
 from sweepable.errors import SweepableError
 from sweepable.field_lookups import field_compared, field_value
 from sweepable.lineage import calls_of
-from sweepable.misspelled import checked, expect_unknown, readings
+from sweepable.misspelled import checked, expect_unknown, may_be_output, readings
 from sweepable.names import SEPARATOR, Place, ambiguous, resolve
 from sweepable.spaces.reading import is_query
 from sweepable.tree import FunctionNode, function_of
@@ -109,8 +110,22 @@ def condition(root: FunctionNode, written: str, value: object) -> Condition:
         about_it = _about(root, name, lookup, value.value if isinstance(value, Given) else value)
         if about_it is not None:
             return about_it
+    for asked in forms(written):
+        places = [place for place in resolve(root, asked.name) if place.kind == "output"]
+        if places:
+            return _of_places(checked(places, asked.name, root.title), partial(_formed, asked=asked, value=value))
+        if not resolve(root, asked.name) and may_be_output(root, asked.name):
+            written = asked.name
     expect_unknown(root, written)
     return FALSE
+
+
+def _formed(place: Place, asked: Form, value: object) -> Condition:
+    node = function_of(place.node)
+    column = node.column(asked.form, place.name or "")
+    value = value.value if isinstance(value, Given) else value
+    found = of_form(f"{_alias(len(node.path))}.{column}" if column is not None else "NULL", asked, value)
+    return _of_parent(node, found)
 
 
 def _about(root: FunctionNode, name: str, lookup: str, value: object) -> Condition | None:

@@ -35,7 +35,7 @@ def expect_unknown(root: FunctionNode, written: str) -> None:
     """Raise for a name that nothing can have; warn of one that code which has never run may turn out to have."""
     about.refuse(root, written, LOOKUPS)
     for name, _ in readings(written):
-        if root.may_have_field(name) or _may_be_output(root, name):
+        if root.may_have_field(name) or may_be_output(root, name):
             what = "a field of a config object" if root.may_have_field(name) else "an output"
             warn(
                 f"{root.title}: {written!r} is not known, unless it is {what} of a function that has not run yet; "
@@ -57,7 +57,8 @@ def expect_unknown(root: FunctionNode, written: str) -> None:
     raise unknown(root, written, root.title)
 
 
-def _may_be_output(root: FunctionNode, name: str) -> bool:
+def may_be_output(root: FunctionNode, name: str) -> bool:
+    """Whether a name may turn out to be an output of a function that has never run."""
     way, _, _ = name.rpartition(SEPARATOR)
     at = [node for node, path in walk(root) if not way or way in (SEPARATOR.join(path), function_of(node).title)]
     return any(function_of(above).may_have_more() for node in at for above, _ in walk(node))

@@ -77,7 +77,7 @@ class Schema:
         calls = [row[0] for version in counting for row in self._rows(_ONE_CALL, function, version)]
         routes = self.store.routes(function)
         if not calls or set(counting) == set(all_versions):
-            parameters = [name for kind, name in self.columns(function) if kind not in ("output", "field")]
+            parameters = [name for kind, name in self.columns(function) if kind in ("parameter", "upstream")]
             return Shape(Own(_once(parameters), self._outputs(function, all_versions)), _ordered(routes), bool(calls))
         parameters = [name for number in calls for name in self._parameters(number)]
         routes = [route for route in routes if self._is_made(function, counting, route)]

@@ -102,7 +102,7 @@ class Externals:
         size = sum(len(chunk) for chunk in chunks)
         if limit is not None and (size > limit or not chunks):
             return None
-        shape, dtype = _shape(value)
+        shape, dtype = shape_of(value)
         inline, digest = None, ""
         if size <= min(INLINE, self._room):
             inline = b"".join(chunks)
@@ -165,7 +165,7 @@ def to_external(content: Any) -> External:
 
 def plain_facts(value: object, nbytes: int) -> OutputFacts:
     """The facts of a value that stands in its row."""
-    shape, dtype = _shape(value) if isinstance(value, np.generic) else (None, "")
+    shape, dtype = shape_of(value) if isinstance(value, np.generic) else (None, "")
     return OutputFacts("data", nbytes, type_name(value), shape, dtype)
 
 
@@ -175,7 +175,8 @@ def type_name(value: object) -> str:
     return kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
 
 
-def _shape(value: object) -> tuple[tuple[int, ...] | None, str]:
+def shape_of(value: object) -> tuple[tuple[int, ...] | None, str]:
+    """Shape and dtype of an array, the shape of a frame; None and an empty text for what has none."""
     if is_user_code(type(value)):  # asked for nothing: its properties may do anything
         return None, ""
     shape = getattr(value, "shape", None)

@@ -45,11 +45,17 @@ def ensure_columns(c: sqlite3.Connection, function: int, table: str, wanted: Ite
             fields += kind == "field"
             if kind == "field" and fields > schema.MOST_FIELDS:
                 continue
-            shown = f"{name}_id" if kind == "upstream" else name
+            shown = f"{name}{_ENDINGS.get(kind, '')}"
             known[kind, name] = fresh[kind, name] = schema.column_name(shown, ["id", *known.values()])
     if fresh:
         _add_columns(c, function, table, fresh, is_new=len(fresh) == len(known))
     return known
+
+
+#: How the column of a kind is called after the name that it is of.
+_ENDINGS = {"upstream": "_id", "shape": "__shape", "dtype": "__dtype"}
+#: What tells of outputs.
+_OF_OUTPUTS = ("output", "shape", "dtype")
 
 
 def _can_name(name: str) -> bool:
@@ -170,7 +176,7 @@ def replace_outputs(
     function, table = place
     before = columns(c, function)
     known = ensure_columns(c, function, table, wanted)
-    found = {column: cells.get(key) for key, column in known.items() if key[0] == "output"}
+    found = {column: cells.get(key) for key, column in known.items() if key[0] in _OF_OUTPUTS}
     if found:
         names = ", ".join(f'"{name}" = ?' for name in found)
         c.execute(f'UPDATE "{table}" SET {names} WHERE id = ?', (*found.values(), call_id))

@@ -9,7 +9,7 @@ from sweepable.model import Argument, NewCall, Outputs
 from sweepable.store import index, results
 from sweepable.store.blobs import digest_of
 from sweepable.store.cells import Cell, is_cell, is_scalar, to_cell
-from sweepable.store.codecs import EXTENSIONS, INLINE, External, Externals, OutputFacts, Summary
+from sweepable.store.codecs import EXTENSIONS, INLINE, External, Externals, OutputFacts, Summary, shape_of
 from sweepable.store.field_cells import field_cells
 from sweepable.store.files import Buffer
 from sweepable.store.function_tables import Column
@@ -68,8 +68,18 @@ def output_cells(outputs: Outputs | None) -> tuple[dict[Column, Cell], dict[Colu
     others: dict[Column, Cell] = {}
     if outputs is not None:
         for name, value in zip(outputs.layout.names, outputs.values, strict=True):
-            (cells if is_scalar(value) else others)["output", name] = to_cell(value)
+            if is_scalar(value):
+                cells["output", name] = to_cell(value)
+            else:
+                others["output", name] = to_cell(value)
+                cells |= _form(name, *shape_of(value))
     return cells, others
+
+
+def _form(name: str, shape: tuple[int, ...] | None, dtype: str) -> dict[Column, Cell]:
+    """The columns by which arrays are found, none of which is loaded for that."""
+    found: dict[Column, Cell] = {("shape", name): str(shape)} if shape is not None else {}
+    return found | {("dtype", name): dtype} if dtype else found
 
 
 def stored_cells(
@@ -80,7 +90,11 @@ def stored_cells(
     others: dict[Column, Cell] = {}
     for name, found in facts.items():
         value = load(name) if found.nbytes <= INLINE else Summary(results.described(found), "")
-        (cells if is_scalar(value) else others)["output", name] = to_cell(value)
+        if is_scalar(value):
+            cells["output", name] = to_cell(value)
+        else:
+            others["output", name] = to_cell(value)
+            cells |= _form(name, found.shape, found.dtype)
     return cells, others
 
 

@@ -118,7 +118,7 @@ class _Stored:
     def _read(self, function: int) -> _Facts:
         (table,) = self._c.execute("SELECT table_name FROM _functions WHERE id = ?", (function,)).fetchone()
         columns = function_tables.columns(self._c, function)
-        parameters = tuple(dict.fromkeys(name for kind, name in columns if kind not in ("output", "field")))
+        parameters = tuple(dict.fromkeys(name for kind, name in columns if kind in ("parameter", "upstream")))
         outputs = [name for kind, name in columns if kind == "output"]
         # An array that bears a parameter's name stands in no column, and makes a difference for how that is written.
         outputs += [name for name in parameters if name not in outputs and self._is_output(function, name)]
