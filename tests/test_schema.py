@@ -76,7 +76,9 @@ def test_the_columns_of_tables_and_views_are_as_described(index: Path) -> None:
     about = [name for name in described()["<table>__flat"] if not name.startswith("<")]
     own = ["gain", "reference__amplitude", "reference__smooth", "reference__peak", "last"]
     assert view == [*about, *own]
-    assert [row[1] for row in c.execute("PRAGMA table_info(sim_system)")] == ["id", "reference_id", "gain", "last"]
+    assert [row[1] for row in c.execute("PRAGMA table_info(sim_system)")] == [
+        *("id", "reference_id", "gain", "y__shape", "y__dtype", "last"),
+    ]
     assert f"`PRAGMA user_version` is {schema.FORMAT}," in PAGE
 
 

@@ -106,6 +106,8 @@ def test_upstream_parameters_go_by_name() -> None:
     """As in `partial`: by path, or by the bare name where one upstream function has it."""
     assert simulate.variant("loud", amplitude=7.0)() == 14.0
     assert simulate_step.variant("high", reference__height=1.0)() == 5.0
+    solve = sweepable.cache(lambda config={"dt": 0.1, "n": 2}: config["dt"] * config["n"], name="solve", version="1")
+    assert solve.variant("finer", config__dt=0.5)() == 1.0
 
 
 def test_calls_of_the_two_are_never_one() -> None:

@@ -13,7 +13,6 @@ from sweepable.callee import Callee
 from sweepable.errors import DeclarationError, UnknownName
 from sweepable.identity.arguments import in_order
 from sweepable.names import did_you_mean
-from sweepable.settable import ways
 from sweepable.upstream import is_cached
 
 if TYPE_CHECKING:
@@ -44,7 +43,8 @@ class Varied(Generic[R]):
             method goes with the class, ``"Motor.fast"``.
         **defaults
             Values in place of defaults: a value, a cached function, ``f.partial(...)`` or ``f["output"]``, or
-            ``inspect.Parameter.empty`` for none. Parameters of what is upstream go by name, as in `partial`.
+            ``inspect.Parameter.empty`` for none. Parameters of what is upstream, and fields of config objects, go by
+            name, as in `partial`.
             A parameter without default that follows one with a default can be given by name only.
 
         Returns
@@ -90,9 +90,12 @@ def _varied(callee: Callee, name: object, defaults: Mapping[str, object]) -> Cal
         raise DeclarationError(
             f"{callee.name}.variant needs a name of its own, got {name!r}: the calls of the two would share one table"
         )
-    for removed in [parameter for parameter, value in defaults.items() if value is _EMPTY]:
-        if removed not in callee.parameters and ways(callee, removed, {}):
-            raise DeclarationError(f"{callee.name}.variant: {removed} is upstream, and keeps its default there")
+    for removed in (parameter for parameter, value in defaults.items() if value is _EMPTY):
+        if removed not in callee.parameters:
+            callee.check_names({removed: _EMPTY})
+            raise DeclarationError(
+                f"{callee.name}.variant: {removed} is no parameter of its own, and keeps its default"
+            )
     own = callee.routed(defaults)
     for parameter in own:
         _check_known(f"{callee.name}.variant", parameter, callee.parameters)

@@ -177,14 +177,27 @@ def put(
     content = _content(c, new, layout, prepared, upstream) if _is_pure(c, new, version, interned) else _NO_CONTENT
     further = (new.started, new.seconds, environment, *content, new.taken_from, new.migration)
     call_id = _write_call(c, call_id, found, (*values, *further, check_digest(*values)))
-    changed = _write_lineage(c, call_id, function, new.upstream, upstream)
+    _write_beside(c, call_id, (function, table), new, prepared, upstream, interned)
+    return StoredCall(call_id, *values[:5], new.started, new.seconds, *values[5:], environment)
+
+
+def _write_beside(
+    c: sqlite3.Connection,
+    call_id: int,
+    place: tuple[int, str],
+    new: NewCall,
+    prepared: Prepared,
+    upstream: _Upstream,
+    interned: Interned,
+) -> None:
+    """Write what belongs to a call beside its row; where that is something new, those see it who read views."""
+    changed = _write_lineage(c, call_id, place[0], new.upstream, upstream)
     write_blobs(c, call_id, prepared.blobs)
     if new.status in ("done", "tainted", "unkept"):  # what came from an unkept call is found by its parameters
         cells = _cells(prepared, upstream)
-        changed |= function_tables.write_row(c, call_id, (function, table), cells, prepared.cells, interned)
+        changed |= function_tables.write_row(c, call_id, place, cells, prepared.cells, interned)
     if changed:
-        views.remake(c, function)
-    return StoredCall(call_id, *values[:5], new.started, new.seconds, *values[5:], environment)
+        views.remake(c, place[0])
 
 
 def _place(c: sqlite3.Connection, new: NewCall) -> tuple[int, str, int]:
@@ -218,10 +231,6 @@ def _cells(prepared: Prepared, upstream: _Upstream) -> dict[Column, Cell]:
     ids = {key: row[0] for key, row in upstream.items()}
     cells = {at: ids.get(str(cell)) if at[0] == "upstream" else cell for at, cell in prepared.cells.items()}
     return cells | prepared.others
-
-
-def _stored(c: sqlite3.Connection, call_id: int) -> StoredCall:
-    return StoredCall(*c.execute(BY_ID, (call_id,)).fetchone()[:13])
 
 
 def _content(
@@ -438,4 +447,4 @@ def relayout(c: sqlite3.Connection, call: StoredCall, layout: Layout, prepared: 
     place, cells = (stored.function, table), prepared.cells | prepared.others
     if function_tables.replace_outputs(c, stored.id, place, cells, prepared.cells):
         views.remake(c, stored.function)
-    return _stored(c, stored.id)
+    return StoredCall(*c.execute(BY_ID, (stored.id,)).fetchone()[:13])
