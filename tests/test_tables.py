@@ -590,3 +590,56 @@ def test_upstream_of_nested_calls_in_a_long_chain() -> None:
     frame = below.select().to_df()
     path = "__".join(f"inner{n}" for n in range(7, -1, -1))
     assert frame[f"{path}__p"].tolist() == [0] and frame["inner7__out"].tolist() == [28]
+
+
+def test_config_objects_are_read_in_pieces_as_well(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Their fields have columns, and they have one of their own only where these do not tell all of them."""
+    monkeypatch.setattr(frames, "BATCH", 2)
+
+    @sweepable.cache
+    def run(config: Any = None, n: int = 0) -> dict[str, int]:
+        return {"y": n}
+
+    for n in range(5):
+        run({"a": n % 2, "b": None if n % 2 else "text"}, n)
+    frame = run.select().to_df()
+    assert list(frame) == ["config__a", "config__b", "n", "y"]
+    assert frame["config__a"].tolist() == [0, 1, 0, 1, 0] and frame["config__a"].dtype == "int64"
+    assert frame["config__b"].isna().tolist() == [False, True] * 2 + [False]
+    assert list(run.select().to_df(["config__b", "config"])) == ["config__b", "config"]
+    run({"a": 7, "b": None}, 8), run(3, 9)
+    frame = run.select().to_df()
+    assert list(frame) == ["config", "config__a", "config__b", "n", "y"] and frame["config__a"].dtype == "Int64"
+
+
+def test_a_name_that_is_a_parameter_here_and_an_output_there() -> None:
+    """Of two functions in one place: each row has what its own function calls so."""
+
+    @sweepable.cache
+    def given(score: float = 3.0) -> dict[str, float]:
+        return {"other": 0.0}
+
+    @sweepable.cache
+    def made(alpha: float = 1.0) -> dict[str, float]:
+        return {"score": alpha * 5}
+
+    @sweepable.cache(r2=float)
+    def judge(model: Any = given) -> float:
+        return 1.0
+
+    frame = judge.sweep(model=[given, made], progress=False).to_df()
+    assert frame["model__score"].tolist() == [3.0, 5.0] and frame.columns.is_unique
+
+
+def test_a_column_that_only_a_run_can_show_is_empty_before() -> None:
+    """As a look-up of it: nothing is found, with a warning; a bool field that may be None stays a bool."""
+
+    @sweepable.cache
+    def late(config: Any = None) -> dict[str, float]:
+        return {"y": 1.0}
+
+    with pytest.warns(sweepable.UnknownOutput, match="not known, unless"):
+        assert list(late.select().to_df(["y"])) == ["y"]
+    late({"a": True}), late({"a": None})
+    frame = late.select().to_df(["config__a", "y"])
+    assert frame["config__a"].dtype == "boolean" and frame["y"].tolist() == [1.0, 1.0]

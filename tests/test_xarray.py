@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 import itertools
 import warnings
@@ -262,3 +263,21 @@ def test_without_xarray_the_error_names_the_extra(run_script: RunScript) -> None
     assert done.stdout.splitlines() == [
         "2", "MissingExtra to_xarray needs xarray, which is not installed: pip install 'sweepable[xarray]'"
     ]  # fmt: skip
+
+
+def test_fields_of_config_objects_are_dimensions() -> None:
+    """Not the objects that they are fields of."""
+
+    @dataclasses.dataclass(frozen=True)
+    class Config:
+        dt: float = 0.1
+        order: int = 4
+
+    @sweepable.cache(y=float)
+    def run(config: Config = Config(), gain: float = 1.0) -> float:
+        return config.dt * gain
+
+    runs = run.sweep(config__dt=[0.2, 0.1], gain=[1.0, 3.0], progress=False)
+    for data in (runs.to_xarray(), run.select().to_xarray()):
+        assert data.y.dims == ("config__dt", "gain") and data.attrs == {"config__order": 4}
+        assert float(data.y.sel(config__dt=0.2, gain=3.0)) == pytest.approx(0.6)

@@ -32,6 +32,7 @@ class Told:
             known = self._seen.setdefault(tuple(row), cell)
             if known != cell or all(part is None for part in row):
                 self._is_told = False
+                self._seen.clear()
                 return
 
     def holds(self, *, has_rows: bool) -> bool:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 
-from sweepable.store.cells import Cell, from_cell
+from sweepable.store.cells import NONE, Cell, from_cell
 from sweepable.store.codecs import Summary
 from sweepable.tables import Reader
 
@@ -85,6 +85,9 @@ def chunk_of(cells: Sequence[Any]) -> Chunk:
     """Cells of one column, as a chunk."""
     kinds = set(map(type, cells))
     missing = None
+    if bytes in kinds and NONE in cells:
+        cells = [None if cell == NONE else cell for cell in cells]
+        kinds = set(map(type, cells))
     if NoneType in kinds:
         kinds.discard(NoneType)
         missing = np.fromiter((cell is None for cell in cells), bool, len(cells))

@@ -13,7 +13,8 @@ import numpy as np
 from sweepable import about
 from sweepable.errors import SweepableError
 from sweepable.field_columns import told_by
-from sweepable.names import SEPARATOR, Kind, Place, ambiguous, is_ambiguous, resolve, unknown
+from sweepable.misspelled import expect_unknown
+from sweepable.names import SEPARATOR, Kind, Place, ambiguous, is_ambiguous, resolve
 from sweepable.store.cells import Cell
 from sweepable.tree import FunctionNode, function_of
 
@@ -35,7 +36,7 @@ class Wanted(NamedTuple):
     label : str
         What it is called.
     kind : str
-        ``parameter``, ``output`` or ``info``.
+        ``parameter``, ``field`` (of a parameter that is a config object), ``output`` or ``info``.
     path : tuple of str
         To the calls that it tells of.
     names : dict
@@ -80,12 +81,14 @@ def _columns_at(path: _Path, nodes: list[FunctionNode], upstream: bool) -> Itera
 
 def _own(path: _Path, nodes: list[FunctionNode]) -> Iterator[Wanted]:
     """Where several functions stand in one place, each row has what its own function has."""
-    found: dict[tuple[str, Kind], _Names] = {}
+    found: dict[str, _Names] = {}
     for node in nodes:
         for spelling, (kind, name) in node.own().spelled().items():
             if has_column(node, kind, name):
-                found.setdefault((spelling, kind), {})[node.identity()] = kind, name
-    for (spelling, kind), names in found.items():
+                found.setdefault(spelling, {})[node.identity()] = kind, name
+    for spelling, names in found.items():
+        # What is a parameter of one function there and an output of another is one column.
+        kind, _ = next(iter(names.values()))
         yield Wanted(SEPARATOR.join((*path, spelling)), kind, path, names)
 
 
@@ -124,8 +127,8 @@ def _named(root: FunctionNode, name: str) -> Wanted:
         if field.part == "git":
             raise SweepableError(f"{root.title}: {name}: a call may have several repositories; see rec.info.git")
     if not places:
-        about.refuse(root, name, ())
-        raise unknown(root, name, root.title)
+        expect_unknown(root, name)
+        return Wanted(name, "output", (), {}, is_asked=True)
     if is_ambiguous(places) or len({place.path for place in places}) > 1:
         raise ambiguous(name, root.title, places)
     if field is not None:
