@@ -223,6 +223,8 @@ def test_the_file_reads_well_in_any_sqlite_tool(path: Path) -> None:
     with closing(sqlite3.connect(path)) as c:
         query = "SELECT s.gain, e.scale, e.rms FROM evaluate e JOIN simulate s ON s.id = e.sim_id ORDER BY 1, 2"
         assert c.execute(query).fetchall()[0] == (1.0, 1.0, pytest.approx(1.8708286933869707))
+        query = "SELECT sim__gain, sim__reference__amplitude, scale FROM evaluate__flat ORDER BY 1, 3"
+        assert c.execute(query).fetchall()[:2] == [(1.0, 1.0, 1.0), (1.0, 1.0, 2.0)]
         assert c.execute("PRAGMA journal_mode").fetchone() == ("delete",)
         assert c.execute("SELECT count(*) FROM _damaged").fetchone() == (0,)
 

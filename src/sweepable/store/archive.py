@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from sweepable.errors import DamagedError, StoreError
 from sweepable.model import StoredCall
-from sweepable.store import files, function_tables, index, packed, results, schema
+from sweepable.store import files, function_tables, index, packed, results, schema, views
 from sweepable.store.codecs import EXTENSIONS
 from sweepable.store.connections import uri
 from sweepable.store.reading import Reading
@@ -187,10 +187,10 @@ def _copy_functions(source: sqlite3.Connection, target: sqlite3.Connection, of_c
     _copy(source, target, "_routes", "downstream_function", functions)
     target.execute("DELETE FROM _routes WHERE upstream_function NOT IN (SELECT id FROM _functions)")
     for function, table in target.execute("SELECT id, table_name FROM _functions").fetchall():
-        found = function_tables.columns(target, function).items()
-        columns = "".join(f", {_quoted(name)} {function_tables.type_of(kind)}" for (kind, _), name in found)
-        target.execute(f"CREATE TABLE {_quoted(table)} (id INTEGER PRIMARY KEY{columns}) STRICT")
+        function_tables.create(target, table, function_tables.defined(function_tables.columns(target, function)))
         _copy(source, target, table, "id", _column(target, "SELECT id FROM _calls WHERE function = ?", function))
+    for function in functions:
+        views.remake(target, function)
 
 
 def _copy_environments(source: sqlite3.Connection, target: sqlite3.Connection, ids: Iterable[int]) -> None:

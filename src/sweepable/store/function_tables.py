@@ -67,8 +67,7 @@ def _can_name(name: str) -> bool:
 
 
 def _add_columns(c: sqlite3.Connection, function: int, table: str, fresh: Mapping[Column, str], is_new: bool) -> None:
-    # Ids have their type, so that an index answers what joins them.
-    definitions = [f'"{column}" {type_of(kind)}' for (kind, _), column in fresh.items()]
+    definitions = defined(fresh)
     if not (is_new and _recreate(c, table, definitions)):
         for definition in definitions:
             c.execute(f'ALTER TABLE "{table}" ADD COLUMN {definition}')
@@ -101,9 +100,9 @@ def create(c: sqlite3.Connection, table: str, definitions: Iterable[str] = ()) -
     c.execute(f'CREATE TABLE "{table}" ({", ".join(["id INTEGER PRIMARY KEY", *definitions])}) STRICT')
 
 
-def type_of(kind: str) -> str:
-    """The type of a column: that which ids have for upstream calls, so that an index answers what joins them."""
-    return "INTEGER" if kind == "upstream" else "ANY"
+def defined(columns: Mapping[Column, str]) -> list[str]:
+    """Columns as SQL defines them; ids have their type, so that an index answers what joins them."""
+    return [f'"{column}" {"INTEGER" if kind == "upstream" else "ANY"}' for (kind, _), column in columns.items()]
 
 
 def _mark_earlier(c: sqlite3.Connection, function: int, table: str, name: str, column: str) -> None:
