@@ -149,14 +149,17 @@ class Record(Tagged):
     def __getattr__(self, name: str) -> Any:
         if (name.startswith("__") and name.endswith("__")) or name in Record.__slots__:
             raise AttributeError(name)
-        if name.startswith(_PROBES) and not self._node.own().plain(name):
+        if name[0] == "_" and name.startswith(_PROBES) and not self._node.own().plain(name):
             raise AttributeError(name)  # what notebooks try on every object is not looked for upstream
         return self[name]
 
     def __getitem__(self, name: str) -> Any:
         if not isinstance(name, str):
             raise TypeError(f"{self._title()}: a Record has names, not numbers; got {name!r}")
-        own = self._node.own().plain(name)
+        node = self._node
+        if (name in node.arguments) != (name in node.outputs):  # most often, and nothing has to be searched
+            return self._argument(name) if name in node.arguments else self._output(name)
+        own = node.own().plain(name)
         if len(own) == 1:
             return self._own(*own[0])
         if not self._is_argument(name):

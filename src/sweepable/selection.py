@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from sweepable.comparisons import FALSE, TRUE, Condition, Given, Slot, given, joined, negated
@@ -16,6 +16,8 @@ from sweepable.model import Status, StoredCall
 from sweepable.pipelines import Source, pipeline_of
 from sweepable.record import ASKED, note_read
 from sweepable.scope import tell_left_out
+from sweepable.store.cells import Cell
+from sweepable.store.index import verified
 from sweepable.tree import FunctionNode
 
 __all__ = ["Plan", "Selection", "Source"]
@@ -196,7 +198,7 @@ class Plan:
 
     def calls(self, most: int) -> list[StoredCall]:
         """The first `most` calls, by one statement."""
-        return calls_in(self.store, self._read(f"SELECT * FROM ({{}}) LIMIT {most}", CALL_COLUMNS))
+        return calls_in(self.store, self._read(_FIRST_TWO.replace("2", str(most)), CALL_COLUMNS))
 
     def rows(self, values: Sequence[Condition]) -> list[tuple[Any, ...]]:
         """The id of each call, and these values of it."""
@@ -225,12 +227,61 @@ class Plan:
         values = (*first, *statement.values) if first else statement.values
         return self.store.connection().execute(statement.sql(around, columns), values).fetchall()
 
+    def remember(self, lookups: Mapping[str, object]) -> None:
+        """Let `known_call` find what these look-ups, of whichever values, find here."""
+        shape, _ = _shaped(self._selection)
+        at = _of_kinds(lookups)
+        known = self._pipeline.statements.get(shape) if shape is not None else None
+        if at is not None and known is not None:
+            self._pipeline.statements[at[0]] = known.sql(_FIRST_TWO, CALL_COLUMNS), known
+
     def _note(self) -> None:
-        # What a body looks up in the calls it was given may be anything about them.
-        note_read("info" if self._selection.where or self._selection.order else "names")
-        asked = ASKED.get()
-        if asked is not None and self._selection.keys is None:
-            asked.append(self.root.title)
+        _note(self.root, self._selection)
+
+
+#: What `Plan.calls` asks for where there should be one.
+_FIRST_TWO = "SELECT * FROM ({}) LIMIT 2"
+
+
+def _note(root: FunctionNode, selection: Selection) -> None:
+    # What a body looks up in the calls it was given may be anything about them.
+    note_read("info" if selection.where or selection.order else "names")
+    asked = ASKED.get()
+    if asked is not None and selection.keys is None:
+        asked.append(root.title)
+
+
+def known_call(source: Source, lookups: Mapping[str, object]) -> StoredCall | None:
+    """The one call of these look-ups under current code, by a statement that is there; None: ask a `Plan`."""
+    at = _of_kinds(lookups)
+    if at is None:
+        return None
+    pipeline = pipeline_of(source, "current", ("done",), None)
+    known = pipeline.statements.get(at[0])
+    if known is None or not pipeline.told:
+        return None
+    note_read("info")
+    asked = ASKED.get()
+    if asked is not None:
+        asked.append(pipeline.root.title)
+    sql, statement = known
+    if statement.uses:
+        source.store.indexes.ensure(statement.uses)
+    rows = source.store.connection().execute(sql, statement.filled(at[1])).fetchall()
+    return verified(rows[0]) if len(rows) == 1 else None
+
+
+def _of_kinds(lookups: Mapping[str, object]) -> tuple[tuple[object, ...], list[tuple[Cell, ...]]] | None:
+    """What a statement of look-ups by ordinary values depends on, and the cells of these."""
+    kinds: list[object] = ["one"]
+    cells = []
+    for name, value in lookups.items():
+        found = given(value, 0)
+        if found is None:
+            return None
+        kinds += (name, found.kind)
+        cells.append(found.cells)
+    return tuple(kinds), cells
 
 
 class Statement:
@@ -250,14 +301,16 @@ class Statement:
         #: As it was asked for.
         self._asked: dict[tuple[str, str], str] = {}
 
-    def with_values(self, cells: Sequence[tuple[object, ...]]) -> Statement:
+    def with_values(self, cells: Sequence[tuple[Any, ...]]) -> Statement:
         """The same with the cells of these values in their places."""
         found = Statement.__new__(Statement)
         found._sql, found._values, found.uses, found._asked = self._sql, self._values, self.uses, self._asked
-        found.values = tuple(
-            [cells[value.place][value.cell] if type(value) is Slot else value for value in self._values]
-        )
+        found.values = self.filled(cells)
         return found
+
+    def filled(self, cells: Sequence[tuple[Any, ...]]) -> tuple[object, ...]:
+        """The values, with those cells in their places."""
+        return tuple([cells[value.place][value.cell] if type(value) is Slot else value for value in self._values])
 
     def sql(self, around: str = "{}", columns: str = "c.id") -> str:
         """The SQL for these columns of each call."""

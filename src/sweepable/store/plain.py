@@ -237,9 +237,9 @@ def _read_many(data: bytes, pos: int, load: Load | None, each: int = 1) -> tuple
     pos += 4
     if count * each > len(data) - pos:
         raise Malformed("a length beyond the end")
-    values = []
+    values, readers = [], _READERS
     for _ in range(count * each):
-        value, pos = _READERS[data[pos]](data, pos + 1, load)
+        value, pos = readers[data[pos]](data, pos + 1, load)
         values.append(value)
     return values, pos
 
@@ -254,8 +254,14 @@ def _read_bytes(data: bytes, pos: int, load: Load | None) -> tuple[bytes, int]:
 
 
 def _read_str(data: bytes, pos: int, load: Load | None) -> tuple[str, int]:
-    raw, pos = _read_bytes(data, pos, load)
-    return raw.decode("utf-8", "surrogatepass"), pos
+    start = pos + 4
+    end: int = start + _U32.unpack_from(data, pos)[0]
+    if end > len(data):
+        raise Malformed("a length beyond the end")
+    try:
+        return data[start:end].decode(), end
+    except UnicodeDecodeError:  # lone surrogates
+        return data[start:end].decode("utf-8", "surrogatepass"), end
 
 
 def _read_float(data: bytes, pos: int, load: Load | None) -> tuple[float, int]:
