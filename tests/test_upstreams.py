@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, NamedTuple
@@ -465,3 +466,47 @@ def test_an_upstream_that_was_defined_anew_is_pointed_out() -> None:
     assert simulate() == 10.0
     with pytest.warns(sweepable.StaleResults, match="older code"):
         assert newer() == 101.0
+
+
+# -- diamonds
+
+
+@sweepable.cache
+def wave(amplitude: float = 1.0, phase: float = 0.0) -> float:
+    return amplitude + phase
+
+
+@sweepable.cache
+def plant(ref: Any = wave, gain: float = 2.0) -> float:
+    return float(ref.value * gain)
+
+
+@sweepable.cache
+def deviation(sim: Any = plant, target: Any = wave) -> float:
+    return float(sim.value - target.value)
+
+
+def test_a_function_on_two_branches_is_set_on_both_by_its_name() -> None:
+    """The name of the function ties them: both branches get the value, and one call serves both."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        rec = deviation.get_or_run(wave__amplitude=3.0)
+        runs = deviation.sweep(wave__amplitude=[4.0, 5.0], sim__gain=[1.0], progress=False)
+    assert rec.value == 3.0 and rec.target == rec.sim.ref and wave.select().count() == 3
+    assert [run.sim.ref == run.target for run in runs] == [True, True]
+
+
+def test_a_diamond_that_is_set_on_one_branch_only_is_warned_of() -> None:
+    """Once per way of writing it, with the name that ties the branches; nothing is said where both are named."""
+    with pytest.warns(
+        sweepable.UntiedDiamond, match="leaves sim__ref__amplitude as it is. To set both write wave__amp"
+    ):
+        assert deviation.get_or_run(target__amplitude=5.0).value == 2.0 - 5.0
+    with pytest.warns(sweepable.UntiedDiamond, match="sim__ref__phase sets phase .* leaves target__phase"):
+        deviation.get_or_run(sim__ref__phase=1.0, sim__gain=3.0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        deviation.get_or_run(target__amplitude=6.0)
+        deviation.get_or_run(target__phase=1.0, sim__ref__phase=2.0)
+        deviation.get_or_run(target=wave.partial(amplitude=2.0), sim__ref__amplitude=7.0)
+        deviation.get_or_run(sim__gain=7.0)

@@ -26,7 +26,7 @@ from sweepable.model import CodeVersion, FunctionFacts
 from sweepable.names import did_you_mean, resolve
 from sweepable.outputs import Declaration, short
 from sweepable.registry import WRAPPED, as_sent, callee_by_name, found_in, register
-from sweepable.settable import Declared, configured, routed_to, ways
+from sweepable.settable import Declared, configured, routed_to, tell_untied, ways
 from sweepable.store.location import current_store
 from sweepable.upstream import Upstream, as_upstream
 
@@ -105,6 +105,8 @@ class Callee:
         self.met: set[tuple[object, int]] = set()
         #: The stores whose results have been seen to bear the names that are declared.
         self.declared_in: set[tuple[object, str]] = set()
+        #: Sets of names that calls were given, of which it was seen whether they leave a branch alone.
+        self.tied: set[frozenset[str]] = set()
         self.pin = _pin(self)
         self._front: Any = None
         register(self)
@@ -260,6 +262,8 @@ class Callee:
             else:
                 for parameter, rest in ways(self, name, given):
                     routed.setdefault(parameter, {})[rest] = value
+        if routed and len(self.upstreams) > 1:  # another branch may be left as it is
+            tell_untied(self, given)
         own |= {parameter: self.configs.replaced(parameter, own, changes) for parameter, changes in fields.items()}
         for parameter, further in routed.items():
             own[parameter] = routed_to(

@@ -31,6 +31,7 @@ Each class is also the built-in a reader would expect, so ``except KeyError`` an
     ├── OtherEnvironment                      a served result was computed with another version of a package
     ├── UnknownOutput                         a look-up names what only a run can show to be an output
     ├── UpstreamMismatch                      a run did not make the upstream call it declared
+    ├── UntiedDiamond                         a parameter was set on one of two branches that share a function
     ├── DamagedData                           stored data failed their check and were put aside
     └── SecurityWarning                       a stored pickle was not loaded from a store others can write
 """
@@ -188,6 +189,10 @@ class UnknownOutput(SweepableWarning):
 
 class UpstreamMismatch(SweepableWarning):
     """A run did not make the upstream call that its declaration announced."""
+
+
+class UntiedDiamond(SweepableWarning):
+    """A function is upstream on several branches, and a parameter of it was set on one and left alone on another."""
 
 
 class DamagedData(SweepableWarning):

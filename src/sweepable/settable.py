@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from sweepable.errors import AmbiguousName, ArgumentError
-from sweepable.names import SEPARATOR, Own, Place, Step, ambiguous, owner, resolve, unknown
+from sweepable.errors import AmbiguousName, ArgumentError, UntiedDiamond
+from sweepable.names import SEPARATOR, Own, Place, Step, ambiguous, owner, resolve, unknown, walk
+from sweepable.notices import warn_once
 from sweepable.upstream import Upstream, as_upstream
 
 if TYPE_CHECKING:
@@ -77,6 +78,40 @@ def routed_to(callee: Callee, parameter: str, given: object, further: dict[str, 
             f"as a {type(given).__name__}, which has none; give one or the other"
         )
     return upstream.partial(**further)
+
+
+def tell_untied(callee: Callee, given: Mapping[str, object]) -> None:
+    """Warn where one function stands upstream on two branches, and a parameter of it is set on one of them only."""
+    names = frozenset(given)
+    if names in callee.tied:
+        return
+    callee.tied.add(names)  # the points of a sweep have one set of names
+    root = callee.place()
+    places = [place for name in names if name not in callee.parameters for place in resolve(root, name)]
+    places = [place for place in places if place.name is not None and place.path]
+    every: list[tuple[tuple[str, ...], Declared]] = [
+        (path, node) for node, path in walk(root) if path and isinstance(node, Declared) and path[0] not in given
+    ]
+    for place in places:
+        assert isinstance(place.node, Declared)
+        function = place.node.callee
+        left = [
+            path
+            for path, node in every
+            if node.callee is function and not any((path, place.name) == (other.path, other.name) for other in places)
+        ]
+        if left and place.path[0] not in given:
+            _tell_one(callee, function, str(place.name), place.path, left)
+
+
+def _tell_one(callee: Callee, function: Callee, name: str, path: tuple[str, ...], left: list[tuple[str, ...]]) -> None:
+    others = ", ".join(SEPARATOR.join((*other, name)) for other in left)
+    own = SEPARATOR.join((*path, name))
+    message = (
+        f"{callee.name}(): {own} sets {name} of one upstream call of {function.identifier}, and leaves {others} as it "
+        f"is. To set both write {function.identifier}{SEPARATOR}{name}; where they are to differ, name each."
+    )
+    warn_once((tell_untied, callee.name, own, others), message, UntiedDiamond)
 
 
 def _several(name: str, owner: str, places: list[Place]) -> AmbiguousName:
