@@ -329,7 +329,7 @@ def diamond() -> Any:
         return float(sim.last - target.peak)
 
     compare.get_or_run()
-    compare.get_or_run(target__amplitude=5.0)
+    compare.get_or_run(target__amplitude=5.0, sim__ref__amplitude=1.0)
     compare.get_or_run(reference__amplitude=5.0)
     return compare
 
