@@ -37,16 +37,22 @@ def query(store: Store, sql: str) -> list[tuple[Any, ...]]:
 
 
 def test_a_function_has_a_table_that_reads_well(store: Store) -> None:
-    """One row per call; parameters and scalar outputs are columns, in order, under their own names."""
+    """One row per call; parameters, scalar outputs and the form of arrays are columns, in order, under their own names."""
     for number in (1, 2):
         store.put(new_call(number, {"rms": number / 2, "y": np.zeros(3), "ok": True}, arguments=gain(float(number))))
-    assert query(store, "SELECT * FROM sim") == [(1, 1.0, 0.5, b"True"), (2, 2.0, 1.0, b"True")]
+    assert query(store, "SELECT * FROM sim") == [
+        (1, 1.0, 0.5, "(3,)", "float64", b"True"),
+        (2, 2.0, 1.0, "(3,)", "float64", b"True"),
+    ]
     assert store.columns(1) == {
         ("parameter", "gain"): "gain",
         ("output", "rms"): "rms",
+        ("shape", "y"): "y__shape",
+        ("dtype", "y"): "y__dtype",
         ("output", "ok"): "ok",
     }
-    assert [row[1] for row in query(store, "PRAGMA table_info(sim)")] == ["id", "gain", "rms", "ok"]
+    names = ["id", "gain", "rms", "y__shape", "y__dtype", "ok"]
+    assert [row[1] for row in query(store, "PRAGMA table_info(sim)")] == names
 
 
 def test_tables_keep_exact_values(store: Store) -> None:
@@ -130,7 +136,7 @@ def test_outputs_that_come_later_get_columns_later(store: Store) -> None:
     store.put(new_call(1, {"a": 1.0}))
     store.put(new_call(2, {"a": 2.0, "b": np.zeros(2)}))
     store.put(new_call(3, {"a": np.zeros(2), "b": 3.0}))
-    assert query(store, "SELECT * FROM sim ORDER BY id") == [
+    assert query(store, "SELECT id, a, b FROM sim ORDER BY id") == [
         (1, 1.0, None),
         (2, 2.0, b"no scalar #?"),
         (3, b"ndarray float64 (2,) #?", 3.0),

@@ -45,6 +45,8 @@ def ensure_columns(c: sqlite3.Connection, function: int, table: str, wanted: Ite
             fields += kind == "field"
             if kind == "field" and fields > schema.MOST_FIELDS:
                 continue
+            if kind in ("shape", "dtype") and len(known) > schema.MOST_FIELDS:
+                continue  # scalars come first
             shown = f"{name}{_ENDINGS.get(kind, '')}"
             known[kind, name] = fresh[kind, name] = schema.column_name(shown, ["id", *known.values()])
     if fresh:
