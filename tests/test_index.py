@@ -37,7 +37,7 @@ def query(store: Store, sql: str) -> list[tuple[Any, ...]]:
 
 
 def test_a_function_has_a_table_that_reads_well(store: Store) -> None:
-    """One row per call; parameters, scalar outputs and the form of arrays are columns, in order, under their own names."""
+    """One row per call; parameters, scalar outputs and the form of arrays are columns under their own names."""
     for number in (1, 2):
         store.put(new_call(number, {"rms": number / 2, "y": np.zeros(3), "ok": True}, arguments=gain(float(number))))
     assert query(store, "SELECT * FROM sim") == [
