@@ -12,6 +12,7 @@ import pickle
 import struct
 from collections.abc import Callable
 from functools import lru_cache
+from importlib import import_module
 from itertools import chain
 from typing import Any, TypeAlias
 
@@ -267,7 +268,10 @@ class _Reader:
         if not storage:
             return _index_of(values, name)
         dtype: Any = pd.StringDtype(storage, na_value=np.nan)
-        return _index_of(dtype.construct_array_type()._from_sequence(values, dtype=dtype), name)
+        make = dtype.construct_array_type()
+        if storage == "pyarrow":
+            return _index_of(make(_arrow_texts(labels), dtype=dtype), name)
+        return _index_of(make._from_sequence(values, dtype=dtype), name)
 
     def _dates(self, name: Any, frequency: Any, array: Any) -> Any:
         import pandas as pd
@@ -278,6 +282,17 @@ class _Reader:
         import pandas as pd
 
         return pd.TimedeltaIndex(self._array(*array), freq=frequency, name=name, copy=False)
+
+
+def _arrow_texts(labels: list[str]) -> Any:
+    """Texts as pyarrow keeps them, from their bytes: of a list it would import all that it has to do with pandas."""
+    pa = import_module("pyarrow")
+
+    texts = [label.encode() for label in labels]
+    ends = np.zeros(len(texts) + 1, np.int64)
+    np.cumsum([len(text) for text in texts], out=ends[1:])
+    buffers = pa.py_buffer(ends.tobytes()), pa.py_buffer(b"".join(texts))
+    return pa.LargeStringArray.from_buffers(len(texts), *buffers)
 
 
 def _index_of(values: Any, name: Any) -> Any:
