@@ -5,11 +5,10 @@ from __future__ import annotations
 import contextlib
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import partial
-from typing import Any, NamedTuple
+from functools import cached_property, partial
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sweepable.cacheable import check_cacheable, is_async, name_of
-from sweepable.configured import Configured
 from sweepable.errors import (
     DeclarationError,
     StoreError,
@@ -29,6 +28,9 @@ from sweepable.registry import WRAPPED, as_sent, callee_by_name, found_in, regis
 from sweepable.settable import Declared, configured, routed_to, tell_untied, ways
 from sweepable.store.location import current_store
 from sweepable.upstream import Upstream, as_upstream
+
+if TYPE_CHECKING:
+    from sweepable.configured import Configured
 
 
 class Dependency(NamedTuple):
@@ -117,7 +119,7 @@ class Callee:
         self.parameters = self.binder.parameters
         self.facts = FunctionFacts(self.name, self._home, self.parameters)
         self.upstreams = self._find_upstreams()
-        self.configs = Configured(self.name, self.function, self.binder, self.upstreams)
+        self.__dict__.pop("configs", None)
         self.dependencies = self._find_dependencies()
         ignored = _known(self, "ignore", self.options.ignore)
         #: Places (in what the binder returns) and names of the parameters that are part of the key.
@@ -125,6 +127,13 @@ class Callee:
         self.counts_all = len(self.counted) == len(self.parameters)
         self.keys = KeyMaker(self.name, [name for _, name in self.counted])
         self.said = _said(self, self.code)
+
+    @cached_property
+    def configs(self) -> Configured:
+        """Its parameters that are config objects, and their fields."""
+        from sweepable.configured import Configured
+
+        return Configured(self.name, self.function, self.binder, self.upstreams)
 
     def _find_upstreams(self) -> dict[str, Upstream]:
         found = {name: as_upstream(default) for name, default in self.binder.defaults.items()}

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from sweepable.configs import flattened
 from sweepable.errors import NoCallFound
 from sweepable.model import ROLES, Argument, Role, StoredCall
 from sweepable.names import Own, Step, owner
@@ -73,6 +72,8 @@ class CallNode:
     @cached_property
     def fields(self) -> dict[str, tuple[str, object]]:
         """The fields of config objects by their full names, with the parameter that each is of."""
+        from sweepable.configs import flattened
+
         return {
             name: (argument.name, part)
             for argument in self.arguments.values()

@@ -25,7 +25,7 @@ from sweepable.model import (
     StoredCall,
     UpstreamCall,
 )
-from sweepable.store import audits, contents, damage, function_tables, schema, views
+from sweepable.store import audits, contents, damage, function_tables, schema
 from sweepable.store.cells import Cell
 from sweepable.store.files import Stamp
 from sweepable.store.function_tables import Column
@@ -168,7 +168,7 @@ def put(
         version,
         _ancestry_id(c, [row[0] for row in upstream.values()], interned),
         new.status,
-        interned.once(layout, _layout_id, c, layout) if layout else 0,
+        interned.once(layout, layout_id, c, layout) if layout else 0,
         prepared.arguments,
         prepared.result,
         prepared.error,
@@ -197,7 +197,7 @@ def _write_beside(
         cells = _cells(prepared, upstream)
         changed |= function_tables.write_row(c, call_id, place, cells, prepared.cells, interned)
     if changed:
-        views.remake(c, place[0])
+        remake_views(c, place[0])
 
 
 def _place(c: sqlite3.Connection, new: NewCall) -> tuple[int, str, int]:
@@ -282,7 +282,7 @@ def function_id(c: sqlite3.Connection, facts: FunctionFacts, version_digest: str
             (facts.name, identifier, table, schema.view_name(table, [table, *taken])),
         )
         found = cast("int", cursor.lastrowid), table
-        views.remake(c, found[0])
+        remake_views(c, found[0])
     c.execute("INSERT OR IGNORE INTO _homes VALUES (?, ?)", (found[0], storable(facts.home)))
     return found
 
@@ -349,7 +349,7 @@ def versions_in(text: str) -> tuple[int, ...]:
 _Upstream = dict[str, tuple[int, int, str, int]]
 
 
-def _layout_id(c: sqlite3.Connection, layout: Layout) -> int:
+def layout_id(c: sqlite3.Connection, layout: Layout) -> int:
     text = json.dumps([layout.kind, list(layout.names), layout.declared])
     found = _intern(c, "_layouts", text)
     digest = layout_check(found, text)
@@ -367,6 +367,13 @@ def _intern(c: sqlite3.Connection, table: str, text: str, column: str = "text") 
     if row is None:
         return cast("int", c.execute(f"INSERT INTO {table} ({column}) VALUES (?)", (text,)).lastrowid)
     return cast("int", row[0])
+
+
+def remake_views(c: sqlite3.Connection, function: int) -> None:
+    """Make the views of a function and of what is below it anew: seldom, where it is new or has a new column."""
+    from sweepable.store import views
+
+    views.remake(c, function)
 
 
 # -- lineage
@@ -423,28 +430,3 @@ def write_stamp(c: sqlite3.Connection, digest: str, extension: str, stamp: Stamp
 def stamp_of(row: Any) -> Stamp | None:
     """The stamp of a row of `STAMP`; None where nobody has checked the blob."""
     return None if row is None or row[1] is None else Stamp(*row)
-
-
-# -- other names for the outputs of a stored call
-
-
-def relayout(c: sqlite3.Connection, call: StoredCall, layout: Layout, prepared: Prepared) -> StoredCall | None:
-    """Write result, layout and outputs of a call anew; None when it is no longer as it was."""
-    _, stored = find(c, call.key)
-    if stored is None or stored.id != call.id or stored.result is None:
-        return None
-    row = (stored.key, stored.function, stored.version, stored.ancestry, stored.status)
-    layout_id = _layout_id(c, layout)
-    digest = check_digest(*row, layout_id, stored.arguments, prepared.result, stored.error)
-    c.execute(
-        # By its content it is no longer what it was to calls below it, which find outputs by name.
-        "UPDATE _calls SET layout = ?, result = ?, check_digest = ?, content = NULL, content_named = NULL WHERE id = ?",
-        (layout_id, prepared.result, digest, stored.id),
-    )
-    c.execute("DELETE FROM _uses WHERE call = ?", (stored.id,))
-    write_blobs(c, stored.id, prepared.blobs)
-    (table,) = c.execute("SELECT table_name FROM _functions WHERE id = ?", (stored.function,)).fetchone()
-    place, cells = (stored.function, table), prepared.cells | prepared.others
-    if function_tables.replace_outputs(c, stored.id, place, cells, prepared.cells):
-        views.remake(c, stored.function)
-    return StoredCall(*c.execute(BY_ID, (stored.id,)).fetchone()[:13])

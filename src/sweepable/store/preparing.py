@@ -10,7 +10,6 @@ from sweepable.store import index, results
 from sweepable.store.blobs import digest_of
 from sweepable.store.cells import Cell, is_cell, is_scalar, to_cell
 from sweepable.store.codecs import EXTENSIONS, INLINE, External, Externals, OutputFacts, Summary, shape_of
-from sweepable.store.field_cells import field_cells
 from sweepable.store.files import Buffer
 from sweepable.store.function_tables import Column
 
@@ -58,6 +57,8 @@ def _argument_cells(arguments: tuple[Argument, ...]) -> dict[Column, Cell]:
         else:  # the digest is made for those alone that have no short form
             cells["parameter", argument.name] = to_cell(value, argument.digest)
             names = names or [argument.name for argument in arguments]
+            from sweepable.store.field_cells import field_cells
+
             cells |= field_cells(argument.name, value, names)
     return cells
 

@@ -6,6 +6,7 @@ import json
 import sqlite3
 import warnings
 from collections.abc import Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sweepable.errors import DamagedData, DamagedError, StoreError, TrustError
@@ -16,13 +17,15 @@ from sweepable.store.catalogue import Catalogue
 from sweepable.store.codecs import EXTENSIONS, External, OutputFacts
 from sweepable.store.connections import Connections
 from sweepable.store.files import Stamp
-from sweepable.store.forgetting import Forgetting
 from sweepable.store.indexes import Indexes
 from sweepable.store.layouts import Layouts
 from sweepable.store.places import Places
 from sweepable.store.readings import Readings
 from sweepable.store.soundness import Soundness
-from sweepable.store.tags import Tags
+
+if TYPE_CHECKING:
+    from sweepable.store.forgetting import Forgetting
+    from sweepable.store.tags import Tags
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -90,8 +93,6 @@ class Reading(Catalogue):
         #: Of function tables, by what queries ask for.
         self.indexes = Indexes(self._connections)
         self._read = results.loader(self._load)
-        self.forgetting = Forgetting(self._connections)
-        self.tags = Tags(self._connections)
         self.soundness = Soundness(self, self._connections)
         #: Pairs of version and ancestry whose hits need no further look.
         self.sound = self.soundness.pairs
@@ -105,6 +106,20 @@ class Reading(Catalogue):
         self._stamps: dict[tuple[str, str], Stamp] = {}
         self._ours: bool | None = None
         self.soundness.forget()
+
+    @cached_property
+    def forgetting(self) -> Forgetting:
+        """What goes where calls are forgotten."""
+        from sweepable.store.forgetting import Forgetting
+
+        return Forgetting(self._connections)
+
+    @cached_property
+    def tags(self) -> Tags:
+        """The tags of calls."""
+        from sweepable.store.tags import Tags
+
+        return Tags(self._connections)
 
     def __repr__(self) -> str:
         return f"Store({str(self.path)!r})"

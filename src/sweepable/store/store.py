@@ -198,12 +198,14 @@ class Store(Reading):
 
     def relayout(self, call: StoredCall, outputs: Outputs) -> StoredCall:
         """The same call and value under other output names: its declaration has changed."""
+        from sweepable.store import relayouts
+
         pending: list[preparing.Pending] = []
         result = results.encode_outputs(outputs, preparing.externals(pending))
         blobs = [preparing.blob_row(found) for found in results.blobs_of(call.arguments)]
         prepared = index.Prepared(call.arguments, result, None, *preparing.output_cells(outputs), blobs)
         with self._published(pending, prepared), self._connections.writing() as c:
-            return index.relayout(c, call, outputs.layout, prepared) or call
+            return relayouts.relayout(c, call, outputs.layout, prepared) or call
 
     def write_audit(self, version: int, text: str) -> None:
         """Add what an audit found to what is known of a version."""
