@@ -258,7 +258,7 @@ def test_one_field_of_two_upstream_calls_is_ambiguous() -> None:
         return float(left.y - right.y)
 
     run = sweepable.cache(compare, name="compare_two", version="1", d=float)
-    run.get_or_run(left__config__steps=5)
+    run.get_or_run(left__config__steps=5, right__config__steps=3)
     for asked in (run.get_or_run, run.filter, run.sweep):
         with pytest.raises(AmbiguousName, match=r"left__config__steps, right__config__steps.*simulate__config__steps"):
             asked(config__steps=5)

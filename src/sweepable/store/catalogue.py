@@ -13,6 +13,7 @@ from sweepable.errors import DamagedError
 from sweepable.model import PIN, CodeNode, CodeVersion, Environment
 from sweepable.store import function_tables, index
 from sweepable.store.connections import Connections, uri
+from sweepable.store.keeping import Kept
 
 #: A pinned version has a manifest of one node, which says so; the byte code of any other is known.
 _VERSIONS = f"""
@@ -90,7 +91,7 @@ class StoredVersion(NamedTuple):
         return self.counted()
 
 
-class Catalogue:
+class Catalogue(Kept):
     """What a store holds, beside the single calls.
 
     Parameters

@@ -6,7 +6,6 @@ import json
 import sqlite3
 import warnings
 from collections.abc import Sequence
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sweepable.errors import DamagedData, DamagedError, StoreError, TrustError
@@ -22,10 +21,6 @@ from sweepable.store.layouts import Layouts
 from sweepable.store.places import Places
 from sweepable.store.readings import Readings
 from sweepable.store.soundness import Soundness
-
-if TYPE_CHECKING:
-    from sweepable.store.forgetting import Forgetting
-    from sweepable.store.tags import Tags
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -106,20 +101,6 @@ class Reading(Catalogue):
         self._stamps: dict[tuple[str, str], Stamp] = {}
         self._ours: bool | None = None
         self.soundness.forget()
-
-    @cached_property
-    def forgetting(self) -> Forgetting:
-        """What goes where calls are forgotten."""
-        from sweepable.store.forgetting import Forgetting
-
-        return Forgetting(self._connections)
-
-    @cached_property
-    def tags(self) -> Tags:
-        """The tags of calls."""
-        from sweepable.store.tags import Tags
-
-        return Tags(self._connections)
 
     def __repr__(self) -> str:
         return f"Store({str(self.path)!r})"
