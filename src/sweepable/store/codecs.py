@@ -9,7 +9,7 @@ import numpy as np
 
 from sweepable.errors import DamagedError
 from sweepable.identity.origin import is_user_code
-from sweepable.store import npy, pickles, plain
+from sweepable.store import frames, npy, pickles, plain
 from sweepable.store.files import Buffer
 from sweepable.store.pickles import CannotEncode
 
@@ -122,12 +122,9 @@ def encode_value(
         if npy.accepts(value):
             assert isinstance(value, np.ndarray)
             return "npy", [] if limit is not None and value.nbytes > limit else npy.encode(value), False
-        if type(value).__module__.startswith("pandas"):
-            from sweepable.store import frames
-
-            chunks = frames.encode(value, limit)
-            if chunks is not None:
-                return "frame", chunks, False
+        chunks = frames.encode(value, limit)
+        if chunks is not None:
+            return "frame", chunks, False
     found = pickles.encode(value, limit=limit, parts=parts)
     return ("pickle", *found) if found is not None else ("pickle", [], False)
 
@@ -144,8 +141,6 @@ def decode_value(codec: str, buffer: Any, parts: Sequence[object] = ()) -> objec
         if codec == "npy":
             return npy.decode(buffer)
         if codec == "frame":
-            from sweepable.store import frames
-
             return frames.decode(buffer)
         if codec == "pickle":
             return pickles.decode(buffer, parts)
