@@ -7,6 +7,7 @@ For every ten evaluations there is a simulation, for every ten of those a refere
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Iterator
 from itertools import islice
 from typing import Any
@@ -47,9 +48,9 @@ def fill(calls: int) -> float:
     started = time.perf_counter()
     store = current_store()
     if evaluate.select().count() < calls:
-        references = _put(store, reference, _references(max(calls // 100, 1)))
-        simulations = _put(store, simulate, _simulations(max(calls // 10, 1), references))
-        _put(store, evaluate, _evaluations(calls, simulations))
+        references = list(_put(store, reference, _references(max(calls // 100, 1))))
+        simulations = list(_put(store, simulate, _simulations(max(calls // 10, 1), references)))
+        deque(_put(store, evaluate, _evaluations(calls, simulations)), maxlen=0)
     return time.perf_counter() - started
 
 
@@ -81,15 +82,13 @@ def _evaluations(number: int, simulations: list[Record]) -> Iterator[tuple[dict[
         yield given, ((1.0 + which * 1e-4) * given["weight"], 0.1 * (which % 5), n % 3 > 0)
 
 
-def _put(store: Store, function: Any, wanted: Iterator[tuple[dict[str, Any], tuple[Any, ...]]]) -> list[Record]:
-    records: list[Record] = []
+def _put(store: Store, function: Any, wanted: Iterator[tuple[dict[str, Any], tuple[Any, ...]]]) -> Iterator[Record]:
     while several := list(islice(wanted, _AT_ONCE)):
         new = [_new(function, given, values) for given, values in several]
         with store._connections.writing() as c:
             interned = store._connections.interned
             put = [index.put(c, call, preparing.prepare(call, []), interned) for call in new]
-        records += [Record(store, call) for call in put]
-    return records
+        yield from (Record(store, call) for call in put)
 
 
 def _new(function: Any, given: dict[str, Any], values: tuple[Any, ...]) -> NewCall:
