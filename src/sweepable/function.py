@@ -265,7 +265,9 @@ class CachedFunction(Managed, Varied[R], Generic[P, R]):
 
     def get(self, /, *conditions: Q, **lookups: Any) -> Record:
         """The one stored call to which all look-ups apply; none or several is an error."""
-        return self.select().get(*conditions, **lookups)
+        selection = None if conditions else sys.modules.get("sweepable.selection")  # there since the first query
+        known: Record | None = selection.known_record(self.callee, lookups) if selection is not None else None
+        return known if known is not None else self.select().get(*conditions, **lookups)
 
     def get_or_none(self, /, *conditions: Q, **lookups: Any) -> Record | None:
         """The one stored call to which all look-ups apply, None if there is none; several is an error."""

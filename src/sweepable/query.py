@@ -29,7 +29,7 @@ from sweepable.pipelines import Source
 from sweepable.record import Record, call_of, note_read, store_of
 from sweepable.registry import known
 from sweepable.scope import is_stored_as
-from sweepable.selection import ALL, Plan, Selection, known_call
+from sweepable.selection import ALL, Plan, Selection
 from sweepable.store.location import current_store
 from sweepable.store.store import Store, StoredFunction, is_store, open_store
 from sweepable.tables import differing
@@ -220,8 +220,6 @@ class Query(Choosing, Tabular, Marked):
             With the parameters in which the calls found differ.
         """
         is_plain = not conditions and self._selection is _ALL
-        if is_plain and (call := known_call(self._source, lookups)) is not None:
-            return self._record(call)
         found = self._looked_up(conditions, lookups)
         plan = found._plan()
         calls = plan.calls(2)

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from sweepable.callee import Callee
 from sweepable.comparisons import FALSE, TRUE, Condition, Given, Slot, given, joined, negated
 from sweepable.errors import SweepableError
 from sweepable.joining import alias, by_join, by_membership
@@ -14,10 +15,11 @@ from sweepable.logic import Q
 from sweepable.lookups import Placed, condition, ordering, placed
 from sweepable.model import Status, StoredCall
 from sweepable.pipelines import Source, pipeline_of
-from sweepable.record import ASKED, note_read
+from sweepable.record import ASKED, Record, note_read
 from sweepable.scope import tell_left_out
 from sweepable.store.cells import Cell
 from sweepable.store.index import verified
+from sweepable.store.location import current_store
 from sweepable.tree import FunctionNode
 
 __all__ = ["Plan", "Selection", "Source"]
@@ -228,7 +230,7 @@ class Plan:
         return self.store.connection().execute(statement.sql(around, columns), values).fetchall()
 
     def remember(self, lookups: Mapping[str, object]) -> None:
-        """Let `known_call` find what these look-ups, of whichever values, find here."""
+        """Let `known_record` find what these look-ups, of whichever values, find here."""
         shape, _ = _shaped(self._selection)
         at = _of_kinds(lookups)
         known = self._pipeline.statements.get(shape) if shape is not None else None
@@ -251,12 +253,13 @@ def _note(root: FunctionNode, selection: Selection) -> None:
         asked.append(root.title)
 
 
-def known_call(source: Source, lookups: Mapping[str, object]) -> StoredCall | None:
-    """The one call of these look-ups under current code, by a statement that is there; None: ask a `Plan`."""
+def known_record(callee: Callee, lookups: Mapping[str, object]) -> Record | None:
+    """The one Record of these look-ups under current code, by a statement that is there; None: ask a `Plan`."""
     at = _of_kinds(lookups)
     if at is None:
         return None
-    pipeline = pipeline_of(source, "current", ("done",), None)
+    store = current_store(callee.options.store)
+    pipeline = pipeline_of(Source(store, callee.name, callee), "current", ("done",), None)
     known = pipeline.statements.get(at[0])
     if known is None or not pipeline.told:
         return None
@@ -266,9 +269,10 @@ def known_call(source: Source, lookups: Mapping[str, object]) -> StoredCall | No
         asked.append(pipeline.root.title)
     sql, statement = known
     if statement.uses:
-        source.store.indexes.ensure(statement.uses)
-    rows = source.store.connection().execute(sql, statement.filled(at[1])).fetchall()
-    return verified(rows[0]) if len(rows) == 1 else None
+        store.indexes.ensure(statement.uses)
+    rows = store.connection().execute(sql, statement.filled(at[1])).fetchall()
+    call = verified(rows[0]) if len(rows) == 1 else None
+    return Record(store, call) if call is not None else None
 
 
 def _of_kinds(lookups: Mapping[str, object]) -> tuple[tuple[object, ...], list[tuple[Cell, ...]]] | None:

@@ -42,11 +42,21 @@ class Place:
     def __init__(self, path: str) -> None:
         self._path = path
         self._index = os.path.join(path, "index.db")
+        self._is_file: bool | None = None
 
     @property
     def is_file(self) -> bool:
-        """Whether it is one file."""
-        return files.is_file(self._path)
+        """Whether it is one file; asked until something is there."""
+        if self._is_file is not None:
+            return self._is_file
+        found = files.is_file(self._path)
+        if found or files.exists(self._path):
+            self._is_file = found
+        return found
+
+    def forget(self) -> None:
+        """Look again: what is there may be something else by now."""
+        self._is_file = None
 
     @property
     def index(self) -> str:
@@ -295,6 +305,7 @@ class Connections:
         self._local = threading.local()
         self._handles = weakref.WeakSet()
         self._known = self._read_only = None
+        self.place.forget()
 
 
 def _search(pattern: str, flags: int, text: str) -> bool:
