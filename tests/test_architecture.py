@@ -25,7 +25,7 @@ LAYERS = (
     ("declared_fields",),
     ("identity",),
     ("store", "auditing"),
-    ("lineage", "outside", "differences", "changes", "contrast", "info"),
+    ("lineage", "outside", "differences", "changes", "contrast", "info", "passed"),
     ("tagged",),
     ("record",),
     ("upstream",),

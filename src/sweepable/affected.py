@@ -38,7 +38,7 @@ from sweepable.trial import call_of, merged
 _DONE = "SELECT id FROM _calls WHERE function = ? AND version = ? AND status = 'done' ORDER BY id"
 _BELOW = (
     "SELECT DISTINCT l.downstream, l.upstream FROM json_each(?) AS k JOIN _lineage AS l ON l.upstream = k.value "
-    "JOIN _calls AS c ON c.id = l.downstream WHERE c.status = 'done'"
+    "JOIN _calls AS c ON c.id = l.downstream WHERE c.status = 'done' AND l.role <> 'passed'"
 )
 _AT_ONCE = 500
 
@@ -148,7 +148,7 @@ class Found:
         arguments = moved(self.store, found, self._keys)
         if own:
             arguments = self._changed(arguments)
-        elif not any(edge.key in self._keys for edge in found.upstream):
+        elif not any(edge.key in self._keys and edge.role != "passed" for edge in found.upstream):
             return  # what it came from stays as it is
         else:
             self._check_below(found)
@@ -213,7 +213,8 @@ class Found:
             raise Left("they call it inside, and which calls they make now is known when they run")
 
     def _edge(self, edge: UpstreamCall, own: bool) -> UpstreamCall:
-        renamed = self.changes.rename.get(edge.name, edge.name) if own and edge.role == "argument" else edge.name
+        is_parameter = own and edge.role in ("argument", "passed")
+        renamed = self.changes.rename.get(edge.name, edge.name) if is_parameter else edge.name
         return edge._replace(key=self._keys.get(edge.key, edge.key), name=renamed)
 
     # -- the function's own calls

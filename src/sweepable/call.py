@@ -58,6 +58,8 @@ class Call:
         The calls inside its other arguments: in lists, dicts, queries.
     dependencies : tuple of (name, Call)
         The calls that ``depends_on`` announces.
+    is_plain : bool
+        All arguments that count are scalars.
     encoded : list of bytes
         One encoding per parameter that counts.
     parts : list of bytes
@@ -66,7 +68,7 @@ class Call:
         64 hex digits.
     """
 
-    __slots__ = ("bound", "callee", "dependencies", "encoded", "held", "inputs", "key", "parts", "version")
+    __slots__ = ("bound", "callee", "dependencies", "encoded", "held", "inputs", "is_plain", "key", "parts", "version")
 
     def __init__(self, callee: Callee, bound: tuple[object, ...]) -> None:
         self.callee = callee
@@ -80,7 +82,8 @@ class Call:
         self.dependencies: tuple[tuple[str, Call], ...] = ()
         given = bound if callee.counts_all else [bound[index] for index, _ in callee.counted]
         encoded = list(map(encode_scalar, given))
-        self.encoded: list[bytes] = self._completed(encoded) if None in encoded else encoded  # type: ignore[assignment]
+        self.is_plain = None not in encoded
+        self.encoded: list[bytes] = encoded if self.is_plain else self._completed(encoded)  # type: ignore[assignment]
         if callee.dependencies:
             self.dependencies = tuple(self._announced())
         further = [(name, call.key) for name, call in self.dependencies] if self.dependencies else ()
@@ -183,6 +186,13 @@ class Call:
             self._argument(name, self.bound[index], inputs.get(index), parts.get(index, b""))
             for index, name in enumerate(self.callee.parameters)
         )
+
+    def values(self) -> Iterator[tuple[str, object, bytes]]:
+        """The arguments that count and are no upstream calls: name, value, and what of that stands in the key."""
+        places = {found.place for found in self.inputs}
+        for (place, name), part in zip(self.callee.counted, self.parts, strict=True):
+            if place not in places:
+                yield name, self.bound[place], part
 
     def keys_held(self, name: str) -> list[str]:
         """The keys of the calls inside an argument."""

@@ -11,7 +11,7 @@ from sweepable.call import Call
 from sweepable.inside import note
 from sweepable.notices import logger
 from sweepable.runs import Obtained, Run
-from sweepable.serving import load, lookup, obtain_held, obtain_stored, with_upstream
+from sweepable.serving import handed_out, is_given, load, lookup, obtain_held, obtain_stored, with_upstream
 from sweepable.store.store import LONGEST_WAIT, Store
 
 if TYPE_CHECKING:
@@ -27,10 +27,11 @@ async def value_of_async(call: Call) -> Any:
     store = call.store()
     row = lookup(call, store)
     loaded = load(call, store, row) if row is not None else None
-    if loaded is None:
-        return (await obtain_async(call)).value
+    if row is None or loaded is None:
+        return handed_out(call, await obtain_async(call), store)
     note(store, call)
-    return loaded[0]
+    is_given(call, row, store)
+    return handed_out(call, Obtained(loaded[0], row, True, None), store)
 
 
 async def obtain_async(call: Call, *, holding: bool = True) -> Obtained:
@@ -48,6 +49,8 @@ async def obtain_async(call: Call, *, holding: bool = True) -> Obtained:
     if found is None:
         found = await (_once_per_loop(call, store) if holding else _run(call, store))
     note(store, call)
+    if found.hit:
+        is_given(call, found.stored, store)
     return found
 
 

@@ -100,7 +100,8 @@ def places_of_space(
 def places_of_query(root: FunctionNode, ids: Sequence[int], dims: Sequence[str] | None) -> Places:
     """The calls by the parameters in which they differ, or by those that are named."""
     if dims is None:
-        found = [(column, some) for column, some in shown_parameters(root, ids) if len(set(some)) > 1]
+        # A value that was passed is a parameter itself, and varies with what it came from.
+        found = [(column, some) for column, some in shown_parameters(root, ids, passed=False) if len(set(some)) > 1]
     else:
         wanted = named_columns(root, dims)
         wrong = [column.label for column in wanted if column.kind not in ("parameter", "field")]

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 CALL_COLUMNS = ", ".join(f"c.{name}" for name in (*StoredCall._fields, "check_digest"))
 _BY_IDS = f"SELECT {CALL_COLUMNS} FROM json_each(?) AS k JOIN _calls AS c ON c.id = k.value ORDER BY k.key"
 _EDGES = (
-    "SELECT l.role, l.name, f.identifier, c.id FROM _lineage AS l JOIN _calls AS c ON c.id = l.upstream "
+    "SELECT l.role, l.name, f.identifier, c.id, c.content FROM _lineage AS l JOIN _calls AS c ON c.id = l.upstream "
     "JOIN _functions AS f ON f.id = c.function WHERE l.downstream = ? ORDER BY l.name, c.id"
 )
 
@@ -86,7 +86,10 @@ class CallNode:
     def edges(self) -> list[Edge]:
         """The upstream calls that are in the store, none of them read: arguments first, nested calls last."""
         rows = self.store.connection().execute(_EDGES, (self.call.id,)).fetchall()
-        return sorted((Edge(*row) for row in rows), key=lambda edge: ROLES.index(edge.role))
+        # Of calls that gave the same value and differ by their code alone, the last one.
+        last = {(row[:3], row[4]): row[3] for row in rows if row[0] == "passed" and row[4] is not None}
+        edges = (Edge(*row[:4]) for row in rows if last.get((row[:3], row[4]), row[3]) == row[3])
+        return sorted(edges, key=lambda edge: ROLES.index(edge.role))
 
     @cached_property
     def _steps(self) -> list[Step]:

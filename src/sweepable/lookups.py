@@ -229,7 +229,9 @@ def _way(node: FunctionNode) -> tuple[str, Condition]:
         return by_column
     lines = "".join(f" CROSS JOIN _lineage AS l{n} ON l{n}.downstream = l{n - 1}.upstream" for n in range(2, depth + 1))
     way = f"_lineage AS l1{lines} CROSS JOIN {steps[-1].table} AS t{depth} ON t{depth}.id = l{depth}.upstream"
-    where = "".join(f" AND l{n}.role = ? AND l{n}.name = ?" for n in range(1, depth + 1))
+    where = "".join(
+        f" AND l{n}.role = ? AND l{n}.name = ?{step.counting(f'l{n}.upstream')}" for n, step in enumerate(steps, 1)
+    )
     values = tuple(part for step in steps for part in (step.role, step.name))
     return way, Condition(f"l1.downstream = c.id{where}", values)
 

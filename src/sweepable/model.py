@@ -12,10 +12,10 @@ from blake3 import blake3
 Status = Literal["done", "tainted", "failed", "killed", "unkept"]
 
 #: How an upstream call came to be one: given as an argument (or a parameter's default), called inside,
-#: or declared by ``depends_on``.
-Role = Literal["argument", "nested", "depends_on"]
+#: declared by ``depends_on``, or ``passed``: a value that it returned was given as an argument.
+Role = Literal["argument", "nested", "depends_on", "passed"]
 #: In the order in which names are looked for.
-ROLES: tuple[Role, ...] = ("argument", "depends_on", "nested")
+ROLES: tuple[Role, ...] = ("argument", "depends_on", "nested", "passed")
 
 
 #: Of a source that is longer, only the beginning is kept.
@@ -103,7 +103,7 @@ class UpstreamCall(NamedTuple):
 
     key: str
     role: Role
-    #: The parameter it was given for (``argument``), or the upstream function's name.
+    #: The parameter it was given for (``argument``, ``passed``), or the upstream function's name.
     name: str
 
 

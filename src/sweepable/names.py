@@ -6,7 +6,7 @@ or a function with the names of its own and the upstream calls below it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Literal, NamedTuple, Protocol
 
 from sweepable.errors import AmbiguousName, UnknownName
@@ -104,6 +104,8 @@ class Place(NamedTuple):
     kind: Kind | None = None
     #: Written by the upstream function's name, which means every call of that function.
     tied: bool = False
+    #: On the way there a value was passed: by what is known of the calls on the way alone, it is not told.
+    passed: bool = False
 
     def __str__(self) -> str:
         own = [] if self.name is None or self.kind is None else [self.node.own().spelling(self.kind, self.name)]
@@ -138,7 +140,17 @@ def _explicit(node: Node, path: tuple[str, ...], name: str) -> list[Place]:
 
 def _further_up(root: Node, name: str) -> list[Place]:
     """A name of upstream calls, wherever they stand."""
-    return _anywhere(root, lambda node, path: _plain(node, path, name) or _explicit(node, path, name) if path else [])
+    places: list[Place] = []
+    functions: set[str] = set()
+    for way in _ways(root):
+        if way.path:
+            found = _plain(way.node, way.path, name) or _explicit(way.node, way.path, name)
+            places += [place._replace(passed=way.passed) for place in found]
+            functions.update([way.function] if found else ())
+    places = _each_once(places)
+    # Calls of one function, to which one comes once more by a value that they gave, are no others.
+    is_one = len(functions) == 1 and len({place.path for place in places if not place.passed}) == 1
+    return [place._replace(tied=True) for place in places] if is_one else places
 
 
 def _by_path(root: Node, name: str, path: tuple[str, ...]) -> list[Place]:
@@ -160,32 +172,40 @@ def _standing_together(steps: Sequence[Step]) -> Iterable[list[Step]]:
     groups: dict[str, list[Step]] = {}
     for step in steps:
         group = groups.setdefault(step.name, [step])
-        if step is not group[0] and step.role == group[0].role:
+        if step is not group[0] and stand_together(group[0].role, step.role):
             group.append(step)
     return groups.values()
+
+
+def stand_together(first: str, role: str) -> bool:
+    """Whether a step of a role stands beside the first one of its name, and is not hidden by it.
+
+    A parameter may be given a call, or a value that a call has returned: both are what it came from.
+    """
+    return role == first or (first, role) == ("argument", "passed")
 
 
 def _continue(step: Step, rest: str, path: tuple[str, ...]) -> list[Place]:
     path = (*path, step.name)
     if not rest:
-        return [Place(path, step.node)]
+        return [Place(path, step.node, passed=step.role == "passed")]
     found = _at(step.node, path, rest)
-    return found or [place._replace(path=(*path, *place.path)) for place in _further_up(step.node, rest)]
+    found = found or [place._replace(path=(*path, *place.path)) for place in _further_up(step.node, rest)]
+    return [place._replace(passed=True) for place in found] if step.role == "passed" else found
 
 
 def _by_function(root: Node, name: str, path: tuple[str, ...]) -> list[Place]:
     """Every upstream call of one function: ``get_reference__amplitude`` means all of them."""
 
-    def matching(node: Node, below: tuple[str, ...]) -> list[Place]:
-        found = []
-        for step in node.steps():
+    found: list[Place] = []
+    for way in _ways(root):
+        for step in way.node.steps():
             rest = _after(name, step.function)
             if rest is not None:
-                places = _continue(step, rest, (*path, *below))
-                found += [place._replace(tied=True) for place in places] if not is_ambiguous(places) else places
-        return found
-
-    return _anywhere(root, matching)
+                places = _continue(step, rest, (*path, *way.path))
+                places = [place._replace(tied=True) for place in places] if not is_ambiguous(places) else places
+                found += [place._replace(passed=place.passed or way.passed) for place in places]
+    return _each_once(found)
 
 
 def _after(name: str, first: str) -> str | None:
@@ -195,11 +215,6 @@ def _after(name: str, first: str) -> str | None:
     return name[len(first) + len(SEPARATOR) :] if name.startswith(first + SEPARATOR) else None
 
 
-def _anywhere(root: Node, look: Callable[[Node, tuple[str, ...]], list[Place]]) -> list[Place]:
-    """What `look` finds at the root and everywhere upstream, each call once."""
-    return _each_once(place for node, path in walk(root) for place in look(node, path))
-
-
 def _each_once(places: Iterable[Place]) -> list[Place]:
     found: dict[object, Place] = {}
     for place in places:
@@ -207,16 +222,51 @@ def _each_once(places: Iterable[Place]) -> list[Place]:
     return list(found.values())
 
 
+class _Way(NamedTuple):
+    """A node, and how one comes to it."""
+
+    node: Node
+    path: tuple[str, ...] = ()
+    function: str = ""
+    passed: bool = False
+
+
+def _ways(root: Node) -> Iterator[_Way]:
+    """The root and every node upstream of it, nearest first, and last those to which only passed values lead."""
+    queue, later = [_Way(root)], list[_Way]()
+    seen = {root.identity()}
+    while queue:
+        for way in queue:
+            yield way
+            for step in way.node.steps():
+                if step.again or step.node.identity() in seen:
+                    continue
+                further = _Way(step.node, (*way.path, step.name), step.function, way.passed or step.role == "passed")
+                if further.passed and not way.passed:
+                    later.append(further)
+                    continue
+                seen.add(step.node.identity())
+                queue.append(further)
+        queue = [way for way in _first_of_each(later) if way.node.identity() not in seen]
+        seen.update(way.node.identity() for way in queue)
+        later = []
+
+
+def _first_of_each(ways: Iterable[_Way]) -> Iterable[_Way]:
+    found: dict[object, _Way] = {}
+    for way in ways:
+        found.setdefault(way.node.identity(), way)
+    return found.values()
+
+
 def walk(root: Node) -> Iterator[tuple[Node, tuple[str, ...]]]:
     """The root and every node upstream of it with the path to it, nearest first."""
-    queue: list[tuple[Node, tuple[str, ...]]] = [(root, ())]
-    seen = {root.identity()}
-    for node, path in queue:
-        yield node, path
-        for step in node.steps():
-            if not step.again and step.node.identity() not in seen:
-                seen.add(step.node.identity())
-                queue.append((step.node, (*path, step.name)))
+    return ((way.node, way.path) for way in _ways(root))
+
+
+def nearer(places: list[Place]) -> list[Place]:
+    """Of places in what one call came from, those to which one comes without a passed value, if there are any."""
+    return [place for place in places if not place.passed] or places
 
 
 def is_ambiguous(places: Sequence[Place]) -> bool:

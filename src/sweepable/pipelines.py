@@ -59,6 +59,7 @@ class Pipeline:
 
     def __init__(self, source: Source, scope: str, *, by_key: bool) -> None:
         self.function = source.function()
+        self._is_current = scope == "current"
         self.scope = self._scope_of(source, scope, by_key)
         self.root = self._root(source)
         #: What has been written of statements, by what they depend on.
@@ -85,7 +86,9 @@ class Pipeline:
             names = [found.name for found in source.store.functions()]
             hint = did_you_mean(source.name, names)
             raise UnknownName(f"the store {source.store.path} has no calls of {source.name!r}{hint}")
-        return FunctionNode(Schema(source.store, self.scope), self.function, callee)
+        # Calls that are given by their keys count whatever gave them values.
+        giving = self.scope if self._is_current else None
+        return FunctionNode(Schema(source.store, self.scope, giving), self.function, callee)
 
     def holds(self) -> bool:
         """Whether the code of this process is what it was."""

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, cast
 from sweepable.errors import AmbiguousName, DamagedError, NoCallFound, SweepableError, TrustError, UnknownName
 from sweepable.lineage import CallNode, function_identifier
 from sweepable.model import Argument, GivenCalls, Layout, StoredCall
-from sweepable.names import Kind, Place, ambiguous, did_you_mean, resolve, unknown, walk
+from sweepable.names import Kind, Place, ambiguous, did_you_mean, nearer, resolve, unknown, walk
+from sweepable.passed import SCALARS, register
 from sweepable.store.codecs import Summary
 from sweepable.store.location import current_store
 from sweepable.store.store import is_store, open_store
@@ -164,7 +165,7 @@ class Record(Tagged):
             return self._own(*own[0])
         if not self._is_argument(name):
             note_read("names", self)
-        places = resolve(self._node, name)
+        places = nearer(resolve(self._node, name))
         if not places:
             error = unknown(self._node, name, self._title())
             error.args = (
@@ -201,7 +202,9 @@ class Record(Tagged):
 
     def _output(self, name: str) -> Any:
         if name not in self._loaded:
-            self._loaded[name] = self._load(name)
+            value = self._loaded[name] = self._load(name)
+            if type(value) not in SCALARS:
+                register(value, self._node.call.key, self._store, name)
         return self._loaded[name]
 
     def _load(self, name: str) -> Any:

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextvars import ContextVar
 from typing import Any, NamedTuple
 
-from sweepable import audited
+from sweepable import audited, passed
 from sweepable.call import Call
 from sweepable.callee import Callee
 from sweepable.environment import surroundings
@@ -69,6 +69,8 @@ class Run:
         self.call = call
         self.store = store
         self.frame = Frame(store)
+        #: Before it runs: what its body calls may return the same objects.
+        self._passed = [] if call.is_plain else passed.given(call.values())
         self.started = 0.0
         self.seconds = 0.0
         self._changes = 0
@@ -212,11 +214,14 @@ class Run:
 
     def _upstream(self) -> tuple[UpstreamCall, ...]:
         call = self.call
-        if not (self.frame.children or call.inputs or call.held or call.dependencies):
+        if not (self.frame.children or call.inputs or call.held or call.dependencies or self._passed):
             return ()
         declared = {upstream.key for _, upstream in call.dependencies}
         nested = [child for child in self.frame.children if child.key not in declared]
-        return tuple(dict.fromkeys([*call.lineage(), *nested]))
+        found = dict.fromkeys([*call.lineage(), *nested])
+        known = {(each.key, each.name) for each in found}
+        others = passed.upstream(self._passed, call.key, self.store) if self._passed else ()
+        return tuple(dict.fromkeys([*found, *(each for each in others if (each.key, each.name) not in known)]))
 
     def _new_call(self, status: Status, outputs: Outputs | None = None, failure: Failure | None = None) -> NewCall:
         environment = self._environment if self._environment is not None else environment_of(self.call)

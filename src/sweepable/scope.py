@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple, NoReturn
 
 from sweepable.callee import Callee
@@ -17,8 +17,8 @@ from sweepable.store.store import Store, StoredFunction, StoredVersion
 _UPSTREAM = (
     "WITH RECURSIVE above(id) AS (VALUES (?) UNION "
     "SELECT r.upstream_function FROM above JOIN _routes AS r ON r.downstream_function = above.id) "
-    "SELECT id, EXISTS (SELECT 1 FROM _routes AS r WHERE r.upstream_function = above.id AND r.role = 'nested' "
-    "AND r.downstream_function IN (SELECT id FROM above)) FROM above"
+    "SELECT id, (SELECT ifnull(group_concat(DISTINCT r.role), '') FROM _routes AS r "
+    "WHERE r.upstream_function = above.id AND r.downstream_function IN (SELECT id FROM above)) FROM above"
 )
 _NEWEST = (
     "SELECT c.function, c.version, c.ancestry FROM _calls AS c JOIN (SELECT max(id) AS newest FROM _calls "
@@ -39,6 +39,8 @@ class Scope(NamedTuple):
     certain: tuple[int, ...] = ()
     #: The functions of this process that it was made of, with the digests of their versions.
     made_of: tuple[tuple[Callee, str], ...] = ()
+    #: Function -> its versions whose calls count where they gave a value: a script calls what its names hold now.
+    givers: Mapping[int, tuple[int, ...]] = {}
 
     def sql(self, function: int, row: str = "c") -> str:
         """The condition on a row of ``_calls``."""
@@ -53,8 +55,21 @@ class Scope(NamedTuple):
         retired = f"ifnull({row}.content_key LIKE '{RETIRED}%', 0)"
         return f"{condition} AND ({row}.ancestry IN ({certain}) OR NOT ({retired} OR EXISTS ({twin})))"
 
+    def giving(self, row: str, functions: Iterable[int]) -> str:
+        """The condition on a row of ``_calls`` of one of these functions that gave a value to a call.
+
+        The value alone says nothing of the code that it came from, so the call that it is given to does not, either.
+        """
+        if self.ancestries is None:
+            return "1"
+        versions = {version for number in functions for version in self.givers.get(number, ())}
+        return self._among(tuple(sorted(versions)), row, self.ancestries)
+
     def _counts(self, function: int, row: str, ancestries: tuple[int, ...] | None) -> str:
-        versions = f"{row}.version IN ({', '.join(map(str, self.versions[function]))})"
+        return self._among(self.versions[function], row, ancestries)
+
+    def _among(self, counting: tuple[int, ...], row: str, ancestries: tuple[int, ...] | None) -> str:
+        versions = f"{row}.version IN ({', '.join(map(str, counting))})"
         if ancestries is None:
             return versions
         return f"{versions} AND {row}.ancestry IN ({', '.join(map(str, ancestries))})"
@@ -68,18 +83,22 @@ def scope_of(store: Store, function: StoredFunction, callee: Callee | None) -> S
     declared = _declared(callee)
     functions = {found.id: found for found in store.functions()}
     versions: dict[int, tuple[int, ...]] = {}
+    givers: dict[int, tuple[int, ...]] = {}
     code: set[str] = set()
     here: set[int] = set()
     made_of = {found: found.version().digest for several in declared.values() for found in several}
     upstream = store.connection().execute(_UPSTREAM, (function.id,)).fetchall()
     latest: dict[int, set[int]] | None = None
-    for number, nested in upstream:
+    for number, roles in upstream:
         name = functions[number].name
         callees = list(declared.get(name, ()))
-        if nested or not callees:  # a body calls what its globals hold now; a default is the object that it is
-            living = known(name)
-            made_of |= {found: found.version().digest for found in living}
-            callees += [found for found in living if is_stored_as(store, number, found)]
+        living: list[Callee] = []
+        if "nested" in roles or "passed" in roles or not callees:
+            here_now = known(name)
+            made_of |= {found: found.version().digest for found in here_now}
+            living = [found for found in here_now if is_stored_as(store, number, found)]
+        if "nested" in roles or not callees:  # a body calls what its globals hold now; a default is what it is
+            callees += living
         if callee is not None and number == function.id:
             callees = [callee]
         made_of |= {found: found.version().digest for found in callees}
@@ -89,6 +108,8 @@ def scope_of(store: Store, function: StoredFunction, callee: Callee | None) -> S
             ids = latest.get(number, set())
         counted = [version for version in store.versions(number) if version.digest in digests or version.id in ids]
         versions[number] = tuple(version.id for version in counted)
+        others = {made_of[found] for found in living}
+        givers[number] = (*versions[number], *(found.id for found in store.versions(number) if found.digest in others))
         here.update(versions[number] if callees else ())
         code |= digests.union(version.digest for version in counted)
     counting = {version for found in versions.values() for version in found}
@@ -96,7 +117,7 @@ def scope_of(store: Store, function: StoredFunction, callee: Callee | None) -> S
     ancestries = (0, *(number for number, found in sets if counting.issuperset(found)))
     certain = (0, *(number for number, found in sets if here.issuperset(found)))
     certain = certain if callee is not None else ancestries
-    return Scope(versions, ancestries, frozenset(code), certain, tuple(made_of.items()))
+    return Scope(versions, ancestries, frozenset(code), certain, tuple(made_of.items()), givers)
 
 
 def is_stored_as(store: Store, function: int, callee: Callee) -> bool:

@@ -27,8 +27,8 @@ __all__ = ["Plan", "Selection", "Source"]
 #: SQLite takes 32,766 values in one statement.
 _MOST_VALUES = 32_000
 _BELOW = (
-    "c.id IN (WITH RECURSIVE below(id) AS (SELECT downstream FROM _lineage WHERE upstream = ? "
-    "UNION SELECT l.downstream FROM below JOIN _lineage AS l ON l.upstream = below.id) SELECT id FROM below)"
+    "c.id IN (WITH RECURSIVE below(id) AS (SELECT l.downstream FROM _lineage AS l WHERE l.upstream = ? {} "
+    "UNION SELECT l.downstream FROM below JOIN _lineage AS l ON l.upstream = below.id {}) SELECT id FROM below)"
 )
 #: The layouts of results that are not what is declared; of a call without a result it is 0.
 _MISMATCHED = "SELECT id FROM _layouts WHERE json_extract(text, '$[2]') LIKE '!%'"
@@ -156,7 +156,8 @@ class Plan:
         if selection.conforming is not None:
             others.append(Condition(f"c.layout NOT IN ({_MISMATCHED})" if selection.conforming else _WITHOUT))
         if selection.upstream is not None:
-            others.append(Condition(_BELOW, (selection.upstream,)))
+            giving = self._giving()
+            others.append(Condition(_BELOW.format(giving, giving), (selection.upstream,)))
         if selection.either:
             others.append(joined(" OR ", [self._among(each) for each in selection.either]))
         places = iter(_leaves(selection)) if by_place else None
@@ -165,6 +166,14 @@ class Plan:
         if selection.within is not None:
             others.append(_in(self._written(selection.within)))
         return on_tables, others
+
+    def _giving(self) -> str:
+        """That an edge by which a value was given counts: the code of the call that gave it does."""
+        scope = self.root.schema.giving
+        if scope is None:
+            return ""
+        counts = scope.giving("g", scope.versions)
+        return f"AND (l.role <> 'passed' OR EXISTS (SELECT 1 FROM _calls AS g WHERE g.id = l.upstream AND {counts}))"
 
     def _among(self, selection: Selection) -> Condition:
         """The calls of another selection of the same function, which may see other code."""

@@ -17,6 +17,7 @@ from sweepable.inside import FRAME, Within, note
 from sweepable.model import Status, StoredCall
 from sweepable.notices import logger, warn_once
 from sweepable.outside import is_sound, stands
+from sweepable.passed import ORIGINS, SCALARS, given, meet, register
 from sweepable.record import Record, fresh, given_to, unload
 from sweepable.runs import Obtained, Run, mismatch
 from sweepable.store.codecs import CannotEncode
@@ -104,8 +105,35 @@ def value_of(call: Call) -> Any:
                 compare(call, store, [row.environment])
             if FRAME.get() is not None:
                 note(store, call)
-            return loaded[0]
-    return obtain(call, looked=True).value
+            if ORIGINS and not call.is_plain:
+                is_given(call, row, store)
+            value = loaded[0]
+            if type(value) not in SCALARS:
+                register(value, call.key, store)
+            return value
+    return handed_out(call, obtain(call, looked=True), store)
+
+
+def handed_out(call: Call, found: Obtained, store: Store) -> Any:
+    """The value that a call gives to its caller, who may give it to another call."""
+    if found.stored is not None and type(found.value) not in SCALARS:
+        register(found.value, call.key, store)
+    return found.value
+
+
+def is_given(call: Call, row: StoredCall | None, store: Store) -> None:
+    """Note of a stored call where the values come from that it is given, if cached calls have returned them."""
+    if row is not None and ORIGINS and not call.is_plain:
+        meet(given(call.values()), row, store)
+
+
+def note_given(call: Call) -> None:
+    """The same of a call that is stored, if it is."""
+    if ORIGINS and not call.is_plain and (found := given(call.values())):
+        store = call.store()
+        row = store.fetch(call.key)
+        if row is not None:
+            meet(found, row, store)
 
 
 def obtain(call: Call, *, looked: bool = False) -> Obtained:
@@ -123,6 +151,8 @@ def obtain(call: Call, *, looked: bool = False) -> Obtained:
     store = call.store()
     found = (None if looked else obtain_stored(call, store)) or _run_once(call, store)
     note(store, call)
+    if found.hit:
+        is_given(call, found.stored, store)
     return found
 
 
@@ -218,6 +248,7 @@ def record_of(call: Call) -> Record:
     row = peek(call, store)
     if row is not None:
         note(store, call)
+        is_given(call, row, store)
         return Record(store, row, again=_again(call))
     found = obtain(call, looked=True)
     if found.stored is not None and found.stored.status in ("done", "tainted"):
@@ -229,8 +260,10 @@ def record_of(call: Call) -> Record:
 def ensure(call: Call) -> tuple[bool, Status]:
     """Make sure that the call is stored, loading nothing: whether that took running it, and how it is stored."""
     store = call.store()
-    if peek(call, store) is not None:
+    row = peek(call, store)
+    if row is not None:
         note(store, call)
+        is_given(call, row, store)
         return False, "done"
     found = obtain(call, looked=True)
     return not found.hit, found.stored.status if found.stored is not None else "unkept"

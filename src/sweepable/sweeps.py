@@ -22,6 +22,7 @@ from sweepable.outputs import short
 from sweepable.outside import is_sound
 from sweepable.query import Query, Selection, Source
 from sweepable.runs import failure_of, new_call, stale_count, stale_words
+from sweepable.serving import note_given
 from sweepable.settable import configured, ways
 from sweepable.spaces import Fixed, Parameter, Space, is_float, space_of, takes_sequence
 from sweepable.spaces.reading import read
@@ -174,6 +175,7 @@ def sweep(callee: Callee, space: Space, settings: Settings) -> Sweep:
     work.announce(callee)
     try:
         work.run()
+        work.note_given()
     finally:
         found = Sweep(Source(store, callee.name, callee), space, [call.key for call in calls], work.counts())
     for call in calls:
@@ -315,6 +317,12 @@ class _Work:
 
             settings = self.settings
             drive(self.tasks, run_chunk, n_jobs=settings.n_jobs, executor=settings.executor, on_outcome=on_outcome)
+
+    def note_given(self) -> None:
+        """Note where the values come from that calls were given: workers get copies, of which nobody knows."""
+        for key, call in self.calls.items():
+            if not call.is_plain and self.outcomes.get(key) in ("hit", "run"):
+                note_given(call)
 
     def _settle(self, outcome: Outcome) -> None:
         report = outcome.detail if isinstance(outcome.detail, Report) else Report()

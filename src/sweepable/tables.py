@@ -14,9 +14,9 @@ from sweepable import about
 from sweepable.errors import SweepableError
 from sweepable.field_columns import told_by
 from sweepable.misspelled import expect_unknown
-from sweepable.names import SEPARATOR, Kind, Place, ambiguous, is_ambiguous, resolve
+from sweepable.names import SEPARATOR, Kind, Place, ambiguous, is_ambiguous, resolve, stand_together
 from sweepable.store.cells import Cell
-from sweepable.tree import FunctionNode, function_of
+from sweepable.tree import FunctionNode, call_above, function_of
 
 #: SQLite joins 64 tables at most, and gives 2,000 columns.
 _MOST_TABLES, _MOST_COLUMNS = 40, 1900
@@ -58,7 +58,7 @@ class Wanted(NamedTuple):
 # -- which columns
 
 
-def all_columns(root: FunctionNode, *, upstream: bool = True) -> list[Wanted]:
+def all_columns(root: FunctionNode, *, upstream: bool = True, passed: bool = True) -> list[Wanted]:
     """Parameters, what is upstream, then scalar outputs; each upstream call likewise.
 
     Parameters
@@ -67,15 +67,21 @@ def all_columns(root: FunctionNode, *, upstream: bool = True) -> list[Wanted]:
         The function.
     upstream : bool
         Whether to go upstream.
+    passed : bool
+        Whether to go where but a value was passed.
     """
-    return list(_columns_at((), [root], upstream))
+    return list(_columns_at((), [root], upstream, passed))
 
 
-def _columns_at(path: _Path, nodes: list[FunctionNode], upstream: bool) -> Iterator[Wanted]:
+def _columns_at(path: _Path, nodes: list[FunctionNode], upstream: bool, passed: bool) -> Iterator[Wanted]:
     own = list(_own(path, nodes))
     yield from (column for column in own if column.kind != "output")
+    labels = {column.label for column in own}
     for group in _groups(nodes) if upstream else ():
-        yield from _columns_at((*path, group[0].name), group, upstream)
+        is_passed = group[0].role == "passed"
+        further = _columns_at((*path, group[0].name), group, upstream, passed) if passed or not is_passed else ()
+        # A config object that was passed may have a field of the name of a parameter of the call that made it.
+        yield from (column for column in further if not is_passed or column.label not in labels)
     yield from (column for column in own if column.kind == "output")
 
 
@@ -97,7 +103,7 @@ def _groups(nodes: Sequence[FunctionNode]) -> list[list[FunctionNode]]:
     groups: dict[str, list[FunctionNode]] = {}
     for step in (step for node in nodes for step in node.steps() if not step.again):
         group = groups.setdefault(step.name, [])
-        if not group or group[0].role == step.role:
+        if not group or stand_together(group[0].role, step.role):
             group.append(function_of(step.node))
     return list(groups.values())
 
@@ -280,17 +286,14 @@ class Reader:
         parent, name = self._spot(path[:-1]), path[-1]
         steps = [step for node in parent.nodes for step in node.steps() if step.name == name]
         role = steps[0].role
-        line = (
-            f"(SELECT CASE count(*) WHEN 1 THEN l.upstream END FROM _lineage AS l WHERE l.downstream = {parent.id} "
-            f"AND l.role = '{role}' AND l.name = {_text(name)})"
-        )
+        nodes = [function_of(step.node) for step in steps if stand_together(role, step.role)]
         given = [
             f"{parent.tables[node.identity()][1]}.{column}"
             for node in parent.nodes
             if role == "argument" and (column := node.column("upstream", name)) and self._is_beside(parent, node)
         ]
-        way = f"COALESCE({', '.join((*given, line))})" if given else line
-        nodes = [function_of(step.node) for step in steps if step.role == role]
+        lines = [call_above(parent.id, each, name, nodes) for each in dict.fromkeys(node.role for node in nodes)]
+        way = f"COALESCE({', '.join((*given, *lines))})" if given or len(lines) > 1 else lines[0]
         return self._joined(nodes, parent, way if any(node.function is not None for node in nodes) else "NULL")
 
     def _is_beside(self, spot: _Spot, node: FunctionNode) -> bool:
@@ -424,9 +427,11 @@ def _text(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
-def shown_parameters(root: FunctionNode, ids: Sequence[int]) -> list[tuple[Wanted, Sequence[Cell]]]:
+def shown_parameters(
+    root: FunctionNode, ids: Sequence[int], *, passed: bool = True
+) -> list[tuple[Wanted, Sequence[Cell]]]:
     """The parameters, own and upstream, that a table of these calls shows, with their cells."""
-    reader = Reader(root, [column for column in all_columns(root) if column.kind != "output"])
+    reader = Reader(root, [column for column in all_columns(root, passed=passed) if column.kind != "output"])
     cells = reader.read(ids)
     return [(column, cells[place]) for place, column in enumerate(reader.wanted) if reader.is_shown(place)]
 

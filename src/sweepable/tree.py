@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -42,10 +42,13 @@ class Schema:
         The store.
     scope : Scope or None
         The code that counts: names that only other code had are not seen. None: all code counts.
+    giving : Scope, optional
+        The code that counts of a call that gave a value to another; None: any.
     """
 
-    def __init__(self, store: Store, scope: Scope | None) -> None:
+    def __init__(self, store: Store, scope: Scope | None, giving: Scope | None = None) -> None:
         self.store = store
+        self.giving = giving
         self.functions = {function.id: function for function in store.functions()}
         self._scope = scope
         self._columns: dict[int, Columns] = {}
@@ -206,6 +209,19 @@ class FunctionNode:
         """The way to it, and the function: under one name there may be several functions."""
         return (self.parent.identity() if self.parent else None, self.role, self.name, self._which())
 
+    def counting(self, call: str) -> str:
+        """The SQL, beginning with AND, that a call counts which stands here and gave a value; empty where all do.
+
+        Parameters
+        ----------
+        call : str
+            The SQL of its id.
+        """
+        if self.role != "passed" or self.schema.giving is None or self.function is None:
+            return ""
+        counts = self.schema.giving.giving("g", [self.function.id])
+        return f" AND EXISTS (SELECT 1 FROM _calls AS g WHERE g.id = {call} AND {counts})"
+
     def column(self, kind: str, name: str) -> str | None:
         """The quoted column of a name; kind is ``parameter``, ``field``, ``output`` or ``upstream``."""
         column = self.columns.get((kind, name))
@@ -234,6 +250,27 @@ class FunctionNode:
     def may_have_more(self) -> bool:
         """Whether it may have outputs that nobody knows yet: none are declared, and its code never ran."""
         return self.callee is not None and not self.callee.declaration.names and not self._shape.has_calls
+
+
+def call_above(call: str, role: str, name: str, nodes: Sequence[FunctionNode]) -> str:
+    """The SQL of the id of the one upstream call that a call has under a role and a name, if it counts.
+
+    Parameters
+    ----------
+    call : str
+        The SQL of the call's id.
+    role, name : str
+        Of the edge.
+    nodes : sequence of FunctionNode
+        The functions that stand there.
+    """
+    counting = {node.counting("l.upstream").removeprefix(" AND ") for node in nodes if node.role == role} - {""}
+    counts = f" AND ({' OR '.join(sorted(counting))})" if counting else ""
+    text = name.replace("'", "''")
+    return (
+        f"(SELECT CASE count(*) WHEN 1 THEN l.upstream END FROM _lineage AS l WHERE l.downstream = {call} "
+        f"AND l.role = '{role}' AND l.name = '{text}'{counts})"
+    )
 
 
 def function_of(node: object) -> FunctionNode:

@@ -75,7 +75,7 @@ class LineageEdge:
     upstream, downstream : str
         The keys of the two calls.
     role : str
-        ``argument``, ``depends_on`` or ``nested``.
+        ``argument``, ``depends_on``, ``nested`` or ``passed``.
     name : str
         The parameter it was given for, or the upstream function's name.
     output : str
@@ -93,4 +93,6 @@ class LineageEdge:
         """In a word or two, beside an arrow."""
         if self.role == "argument":
             return f"{self.name} = {self.output}" if self.output and self.output != self.name else self.name
+        if self.role == "passed":
+            return f"{self.name} from"
         return "calls" if self.role == "nested" else "depends on"

@@ -95,4 +95,9 @@ class _Tree:
         """How the call of a line stands to the one above it."""
         if not self._downstream:
             return f"{edge.label}:" if edge.role == "argument" else edge.label
-        return {"argument": f"as {edge.name} of", "nested": "called by", "depends_on": "announced by"}[edge.role]
+        return {
+            "argument": f"as {edge.name} of",
+            "nested": "called by",
+            "depends_on": "announced by",
+            "passed": f"gave {edge.name} to",
+        }[edge.role]

@@ -23,9 +23,8 @@ from sweepable.model import (
     NewCall,
     Status,
     StoredCall,
-    UpstreamCall,
 )
-from sweepable.store import audits, contents, damage, function_tables, schema
+from sweepable.store import audits, contents, damage, edges, function_tables, schema
 from sweepable.store.cells import Cell
 from sweepable.store.files import Stamp
 from sweepable.store.function_tables import Column
@@ -160,20 +159,21 @@ def put(
     interned.refresh(c)
     at = (new.function.name, new.function.home, new.version.digest)
     function, table, version = interned.once(("place", *at), _place, c, new)
-    upstream = _upstream_rows(c, new.upstream)
+    new, upstream = edges.found_for(c, call_id, new)
+    origins = edges.origins(new.upstream, upstream)
     layout = new.outputs.layout if new.outputs else prepared.layout
     values = (
         new.key,
         function,
         version,
-        _ancestry_id(c, [row[0] for row in upstream.values()], interned),
+        _ancestry_id(c, [row[0] for row in origins], interned),
         new.status,
         interned.once(layout, layout_id, c, layout) if layout else 0,
         prepared.arguments,
         prepared.result,
         prepared.error,
     )
-    environment = _noted(c, new, version, [row[3] for row in upstream.values()], interned)
+    environment = _noted(c, new, version, [row[3] for row in origins], interned)
     content = _content(c, new, layout, prepared, upstream) if _is_pure(c, new, version, interned) else _NO_CONTENT
     further = (new.started, new.seconds, environment, *content, new.taken_from, new.migration)
     call_id = _write_call(c, call_id, found, (*values, *further, check_digest(*values)))
@@ -187,11 +187,11 @@ def _write_beside(
     place: tuple[int, str],
     new: NewCall,
     prepared: Prepared,
-    upstream: _Upstream,
+    upstream: edges.Upstream,
     interned: Interned,
 ) -> None:
     """Write what belongs to a call beside its row; where that is something new, those see it who read views."""
-    changed = _write_lineage(c, call_id, place[0], new.upstream, upstream)
+    changed = edges.write(c, call_id, place[0], new.upstream, upstream)
     write_blobs(c, call_id, prepared.blobs)
     if new.status in ("done", "tainted", "unkept"):  # what came from an unkept call is found by its parameters
         cells = _cells(prepared, upstream)
@@ -226,7 +226,7 @@ def _is_pure(c: sqlite3.Connection, new: NewCall, version: int, interned: Intern
 _NO_CONTENT = (None, None, None)
 
 
-def _cells(prepared: Prepared, upstream: _Upstream) -> dict[Column, Cell]:
+def _cells(prepared: Prepared, upstream: edges.Upstream) -> dict[Column, Cell]:
     """The cells of a call's row, with the ids of upstream calls in the place of their keys."""
     ids = {key: row[0] for key, row in upstream.items()}
     cells = {at: ids.get(str(cell)) if at[0] == "upstream" else cell for at, cell in prepared.cells.items()}
@@ -234,13 +234,13 @@ def _cells(prepared: Prepared, upstream: _Upstream) -> dict[Column, Cell]:
 
 
 def _content(
-    c: sqlite3.Connection, new: NewCall, layout: Layout | None, prepared: Prepared, upstream: _Upstream
+    c: sqlite3.Connection, new: NewCall, layout: Layout | None, prepared: Prepared, upstream: edges.Upstream
 ) -> tuple[str | None, str | None, str | None]:
     """The columns ``content_key``, ``content`` and ``content_named``."""
     if layout is None or prepared.result is None:
         return _NO_CONTENT
-    edges = [(role, name, upstream[key][0]) for key, role, name in new.upstream if key in upstream]
-    content = contents.of_call(c, new, layout, prepared.result, edges)
+    steps = [(role, name, upstream[key][0]) for key, role, name in new.upstream if key in upstream]
+    content = contents.of_call(c, new, layout, prepared.result, steps)
     return _NO_CONTENT if content is None else (new.content_key, *content)
 
 
@@ -346,9 +346,6 @@ def versions_in(text: str) -> tuple[int, ...]:
     return tuple(int(part) for part in text.split(",") if part)
 
 
-_Upstream = dict[str, tuple[int, int, str, int]]
-
-
 def layout_id(c: sqlite3.Connection, layout: Layout) -> int:
     text = json.dumps([layout.kind, list(layout.names), layout.declared])
     found = _intern(c, "_layouts", text)
@@ -374,31 +371,6 @@ def remake_views(c: sqlite3.Connection, function: int) -> None:
     from sweepable.store import views
 
     views.remake(c, function)
-
-
-# -- lineage
-
-
-def _upstream_rows(c: sqlite3.Connection, upstream: tuple[UpstreamCall, ...]) -> _Upstream:
-    """Id, function and key of each upstream call that is in this store; one in another store has no row here."""
-    if not upstream:
-        return {}
-    query = "SELECT c.id, c.function, c.key, c.environment FROM json_each(?) AS k JOIN _calls AS c ON c.key = k.value"
-    keys = list(dict.fromkeys(call.key for call in upstream))
-    return {row[2]: row for row in c.execute(query, (json.dumps(keys),))}
-
-
-def _write_lineage(
-    c: sqlite3.Connection, call_id: int, function: int, upstream: tuple[UpstreamCall, ...], rows: _Upstream
-) -> bool:
-    """Write the edges of a call; whether one of them is a way by which no call of the function went before."""
-    if not rows:
-        return False
-    found = [(rows[key], role, name) for key, role, name in upstream if key in rows]
-    edges = [(call_id, row[0], role, name) for row, role, name in found]
-    c.executemany("INSERT OR IGNORE INTO _lineage VALUES (?, ?, ?, ?)", edges)
-    routes = dict.fromkeys((function, role, name, row[1]) for row, role, name in found)
-    return c.executemany("INSERT OR IGNORE INTO _routes VALUES (?, ?, ?, ?)", routes).rowcount > 0
 
 
 # -- blobs

@@ -12,7 +12,9 @@ from sweepable.store.forgetting import drop
 
 _CLOSURE = (
     "WITH RECURSIVE below(id) AS (SELECT value FROM json_each(?) UNION "
-    "SELECT l.downstream FROM below JOIN _lineage AS l ON l.upstream = below.id) SELECT id FROM below"
+    # A call that was given a value holds for that value, wherever it came from.
+    "SELECT l.downstream FROM below JOIN _lineage AS l ON l.upstream = below.id AND l.role <> 'passed') "
+    "SELECT id FROM below"
 )
 _TAKEN = "SELECT id FROM _calls WHERE taken_from IN (SELECT value FROM json_each(?))"
 _LISTED = (

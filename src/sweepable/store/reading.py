@@ -15,6 +15,7 @@ from sweepable.store.blobs import CHECKED, BlobReader, Blobs
 from sweepable.store.catalogue import Catalogue
 from sweepable.store.codecs import EXTENSIONS, External, OutputFacts
 from sweepable.store.connections import Connections
+from sweepable.store.edges import Edges
 from sweepable.store.files import Stamp
 from sweepable.store.indexes import Indexes
 from sweepable.store.layouts import Layouts
@@ -88,6 +89,7 @@ class Reading(Catalogue):
         #: Of function tables, by what queries ask for.
         self.indexes = Indexes(self._connections)
         self._read = results.loader(self._load)
+        self.edges = Edges(self._connections)
         self.soundness = Soundness(self, self._connections)
         #: Pairs of version and ancestry whose hits need no further look.
         self.sound = self.soundness.pairs

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from sweepable.model import NewCall, Outputs, StoredCall
 from sweepable.notices import logger
-from sweepable.store import audits, contents, files, index, labels, preparing, readings, results
+from sweepable.store import audits, contents, edges, files, index, labels, preparing, readings, results
 from sweepable.store.catalogue import Route, StoredFunction, StoredVersion
 from sweepable.store.codecs import EXTENSIONS, CannotEncode, OutputFacts, Summary
 from sweepable.store.connections import Place
@@ -157,12 +157,13 @@ class Store(Reading):
                 interned = self._connections.interned
                 number, lost = taking.begin(c, into, interned), set[str]()
                 for call, found in zip(calls, prepared, strict=True):
-                    if any(upstream.key in lost for upstream in call.new.upstream):
+                    if lost.intersection(edges.keys_of_origin(call.new.upstream)):
                         lost.add(call.new.key)  # what it came from has another result by now
                         continue
                     own = [written.get((blob.digest, blob.extension), blob) for blob in found.blobs]
                     content = call.by_content(contents.of_keys(c, call.needs))
-                    new = call.new._replace(migration=number, arguments_content=content)
+                    kept = tuple(upstream for upstream in call.new.upstream if upstream.key not in lost)
+                    new = call.new._replace(migration=number, arguments_content=content, upstream=kept)
                     if index.put(c, new, found._replace(blobs=own), interned).result != found.result:
                         lost.add(call.new.key)
         return number

@@ -38,7 +38,7 @@ class Migrated(NamedTuple):
 #: Whether what was called inside a call came from any of these calls.
 _NESTED_BELOW = (
     "WITH RECURSIVE above(id) AS (SELECT upstream FROM _lineage WHERE downstream = ? AND role = 'nested' "
-    "UNION SELECT l.upstream FROM above JOIN _lineage AS l ON l.downstream = above.id) "
+    "UNION SELECT l.upstream FROM above JOIN _lineage AS l ON l.downstream = above.id AND l.role <> 'passed') "
     "SELECT 1 FROM above WHERE id IN (SELECT value FROM json_each(?)) LIMIT 1"
 )
 
@@ -60,7 +60,8 @@ def take_over(
         (origin.id,),
     ).fetchall()
     kept = {call.key for call in new.upstream}
-    replaced = [id for id, key, role, _ in edges if role != "nested" and key not in kept]
+    # Of a call that gave a value, nothing but the value counts, and that is the same.
+    replaced = [id for id, key, role, _ in edges if role not in ("nested", "passed") and key not in kept]
     if replaced and c.execute(_NESTED_BELOW, (origin.id, json.dumps(replaced))).fetchone():
         return None
     inside = [id for id, _, role, _ in edges if role == "nested"]

@@ -14,7 +14,7 @@ from itertools import count
 from typing import NamedTuple
 
 from sweepable.model import ROLES
-from sweepable.names import SEPARATOR, Own, owner
+from sweepable.names import SEPARATOR, Own, owner, stand_together
 from sweepable.notices import logger
 from sweepable.store import function_tables, schema
 
@@ -151,6 +151,8 @@ class _Place:
         For the tables that are joined for it.
     call : str, default ""
         The SQL of the id of the one call here; "" at the beginning.
+    is_passed : bool, default False
+        What leads here is a value that was passed.
     """
 
     def __init__(
@@ -160,12 +162,15 @@ class _Place:
         chains: dict[int, frozenset[int]],
         numbers: Iterator[int],
         call: str = "",
+        is_passed: bool = False,
     ) -> None:
         self._stored = stored
         self.path = path
         self.chains = chains
         self.aliases = {function: f"t{next(numbers)}" for function in chains}
         self._call = call
+        #: Whether all that leads here is a value that was passed.
+        self.is_passed = is_passed
         self.upstream: list[_Place] = []
 
     def joins(self) -> Iterator[str]:
@@ -186,18 +191,22 @@ class _Place:
 
     def steps(self, numbers: Iterator[int]) -> Iterator[_Place]:
         """The places directly upstream."""
-        roles: dict[str, str] = {}
+        roles: dict[str, list[str]] = {}
         groups: dict[str, dict[int, frozenset[int]]] = {}
         for function, chain in self.chains.items():
             for role, name, above in self._stored[function].routes:
-                if above not in chain and roles.setdefault(name, role) == role:
+                known = roles.setdefault(name, [role]) if above not in chain else ()
+                if known and stand_together(known[0], role):
+                    known += [role] * (role not in known)
                     group = groups.setdefault(name, {})
                     group[above] = group.get(above, chain | {above}) & (chain | {above})
         for name, group in groups.items():
-            yield _Place(self._stored, (*self.path, name), group, numbers, self._call_above(roles[name], name))
+            call = _first_of([way for role in roles[name] for way in self._calls_above(role, name)])
+            is_passed = self.is_passed or roles[name] == ["passed"]
+            yield _Place(self._stored, (*self.path, name), group, numbers, call, is_passed)
 
-    def _call_above(self, role: str, name: str) -> str:
-        """The SQL of the id of the one call under a role and name: its column, or else its edge."""
+    def _calls_above(self, role: str, name: str) -> list[str]:
+        """The SQL of the id of the one call under a role and name: its column, and else its edge."""
         ways = []
         needs_edge = role != "argument"
         for function, alias in self.aliases.items():
@@ -215,7 +224,7 @@ class _Place:
                 "(SELECT CASE count(l.upstream) WHEN 1 THEN max(l.upstream) END FROM _lineage AS l "
                 f"WHERE l.downstream={here} AND l.role={_literal(role)} AND l.name={_literal(name)})"
             )
-        return _first_of(ways)
+        return ways
 
 
 def _select(stored: _Stored, function: int) -> str:
@@ -245,18 +254,20 @@ def _places(stored: _Stored, function: int) -> list[_Place]:
 def _named(root: _Place) -> dict[str, str]:
     """The columns of a view, name -> SQL, in the order of ``to_df``."""
     columns = dict(_INFO)
-    for name, expression in _spelled(root):
-        columns[schema.free(name, columns)] = expression
+    for name, expression, is_passed in _spelled(root):
+        # A config object that was passed may have a field of the name of a parameter of the call that made it.
+        if not is_passed or name not in columns:
+            columns[schema.free(name, columns)] = expression
     return columns
 
 
-def _spelled(place: _Place) -> Iterator[tuple[str, str]]:
-    """Parameters, what is upstream of them, outputs."""
+def _spelled(place: _Place) -> Iterator[tuple[str, str, bool]]:
+    """Parameters, what is upstream of them, outputs; and whether each is there by a value that was passed."""
     shown = [(kind, SEPARATOR.join((*place.path, name)), sql) for (kind, name), sql in place.own.items()]
-    yield from ((name, sql) for kind, name, sql in shown if kind != "output")
+    yield from ((name, sql, place.is_passed) for kind, name, sql in shown if kind != "output")
     for step in place.upstream:
         yield from _spelled(step)
-    yield from ((name, sql) for kind, name, sql in shown if kind == "output")
+    yield from ((name, sql, place.is_passed) for kind, name, sql in shown if kind == "output")
 
 
 # -- SQL
