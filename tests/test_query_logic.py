@@ -438,3 +438,99 @@ def test_the_form_of_an_output_that_nobody_has_seen() -> None:
 
     with pytest.warns(sweepable.UnknownOutput):
         assert never.filter(y__shape=(3,)).count() == 0
+
+
+# -- what reading the change showed
+
+
+@pytest.mark.filterwarnings("ignore::sweepable.StaleResults")
+def test_a_version_is_not_taken_for_a_value_that_was_asked_for_before() -> None:
+    """``version=`` says which code, also where the same look-up was answered under the current one."""
+
+    def define(factor: int) -> Any:
+        namespace: dict[str, Any] = {"sweepable": sweepable, "__name__": "lab"}
+        exec(f"@sweepable.cache\ndef grown(x=1.0):\n    return {factor} + x", namespace)
+        return namespace["grown"]
+
+    define(0)(1.0)
+    now = define(100)
+    now(1.0), now(2.0)
+    for _ in range(2):
+        assert now.get(x=1.0, version="current").value == 101.0 == now.get(x=1.0).value
+        assert now.get(version="current", x=2.0).value == 102.0
+        assert now.get(x=1.0, version="v1").value == 1.0 == now.get(version="v1", x=1.0).value
+        with pytest.raises(sweepable.SeveralCallsFound):
+            now.get(x=1.0, version="any")
+        with pytest.raises(UnknownName):
+            now.get(x=1.0, version="nonsense")
+
+
+@pytest.mark.filterwarnings("ignore::sweepable.StaleResults")
+def test_what_a_limit_left_stays_what_it_was() -> None:
+    """Narrowed by a version or a tag, the limited query is of the code that it saw."""
+
+    def define(factor: int) -> Any:
+        namespace: dict[str, Any] = {"sweepable": sweepable, "__name__": "lab"}
+        exec(f"@sweepable.cache\ndef grown(x=1.0):\n    return {{'out': {factor} + x}}", namespace)
+        return namespace["grown"]
+
+    before = define(0)
+    before.sweep(x=[1.0, 2.0], progress=False)
+    before.select().tag("old")
+    now = define(100)
+    now.sweep(x=[1.0, 2.0, 3.0], progress=False)
+    two = now.select().order_by("out").limit(2)
+    assert two.filter(version="any").values("out") == [101.0, 102.0]
+    assert two.filter(info__tag="old").count() == 0
+
+
+def test_functions_of_one_name_are_not_joined() -> None:
+    """A union is of one function, and not of two that only share their name."""
+
+    def define(home: str, factor: int) -> Any:
+        namespace: dict[str, Any] = {"sweepable": sweepable, "__name__": home}
+        exec(f"@sweepable.cache\ndef shared(x=0.0):\n    return {factor} * x", namespace)
+        return namespace["shared"]
+
+    one, other = define("lab_a", 2), define("lab_b", 3)
+    one(1.0), other(1.0)
+    with pytest.raises(SweepableError, match="only calls of one function"):
+        one.select() | other.select()
+
+
+def test_thousands_of_conditions_are_one_query() -> None:
+    """As many values for ``near`` and as many Qs as somebody makes in a loop."""
+    fill()
+    assert evaluate.filter(weight__near=[1.0 + 1e-3 * n for n in range(3000)]).count() == 6
+    either, every = Q(), Q()
+    for n in range(1500):
+        either |= Q(weight=1.0 + n)
+        every &= ~Q(weight=10.0 + n)
+    assert evaluate.filter(either).count() == 12 and evaluate.filter(every).count() == 6
+
+
+def test_one_output_is_told_from_another_in_what_is_upstream_of_a_parameter() -> None:
+    """A look-up by ``f["output"]``, below the root as well."""
+
+    @sweepable.cache
+    def pair(n: int = 1) -> Any:
+        return {"a": n, "b": -n}
+
+    @sweepable.cache
+    def takes(v: Any = pair["a"]) -> int:
+        return int(v)
+
+    @sweepable.cache
+    def above(t: Any = takes) -> int:
+        return int(t.value)
+
+    above.get_or_run(), above.get_or_run(t__v=pair["b"])
+    assert above.filter(t__v=pair["b"]).values("value") == [-1] == above.filter(~Q(t__v=pair["a"])).values("value")
+
+
+def test_texts_that_sqlite_cannot_hold_are_looked_for() -> None:
+    """And are not found: no error of another library."""
+    fill()
+    for lookup in ("exact", "contains", "startswith", "endswith", "regex"):
+        assert evaluate.filter(**{f"label__{lookup}": "\ud800"}).count() == 0
+    assert evaluate.filter(weight=near(float("inf"))).count() == 0

@@ -510,3 +510,19 @@ def test_a_diamond_that_is_set_on_one_branch_only_is_warned_of() -> None:
         deviation.get_or_run(target__phase=1.0, sim__ref__phase=2.0)
         deviation.get_or_run(target=wave.partial(amplitude=2.0), sim__ref__amplitude=7.0)
         deviation.get_or_run(sim__gain=7.0)
+
+
+def test_one_parameter_by_two_names_is_an_error() -> None:
+    """Neither value is dropped; where the function's name means several calls, a path says what one of them has."""
+    with pytest.raises(sweepable.ArgumentError, match="amplitude and ref__amplitude are two names of one parameter"):
+        plant.get_or_run(amplitude=3.0, ref__amplitude=4.0)
+    with pytest.raises(sweepable.ArgumentError, match="two names of one parameter"):
+        plant.sweep(amplitude=[1.0, 2.0], ref__amplitude=[5.0, 6.0], progress=False)
+    for given in (
+        {"wave__amplitude": 3.0, "target__amplitude": 4.0},
+        {"target__amplitude": 4.0, "wave__amplitude": 3.0},
+    ):
+        rec = deviation.get_or_run(**given)
+        assert (rec.target.amplitude, rec.sim.ref.amplitude) == (4.0, 3.0)
+    assert plant.partial(amplitude=3.0).partial(ref__amplitude=4.0)() == 8.0
+    assert deviation.partial(target__amplitude=3.0).partial(wave__amplitude=1.0)() == 1.0

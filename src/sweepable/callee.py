@@ -25,7 +25,7 @@ from sweepable.model import CodeVersion, FunctionFacts
 from sweepable.names import did_you_mean, resolve
 from sweepable.outputs import Declaration, short
 from sweepable.registry import WRAPPED, as_sent, callee_by_name, found_in, register
-from sweepable.settable import Declared, configured, routed_to, tell_untied, ways
+from sweepable.settable import Declared, Routed, configured, routed_to, targets, tell_untied, ways
 from sweepable.store.location import current_store
 from sweepable.upstream import Upstream, as_upstream
 
@@ -259,7 +259,7 @@ class Callee:
     def routed(self, given: Mapping[str, object]) -> dict[str, object]:
         """Values by parameter: those for upstream calls stand in the partial that the parameter then is."""
         own: dict[str, object] = {}
-        routed: dict[str, dict[str, object]] = {}
+        routed = Routed(self.name)
         fields: dict[str, dict[str, object]] = {}
         for name, value in given.items():
             if name in self.parameters:
@@ -269,12 +269,11 @@ class Callee:
             elif self._takes(name):
                 own[name] = value
             else:
-                for parameter, rest in ways(self, name, given):
-                    routed.setdefault(parameter, {})[rest] = value
-        if routed and len(self.upstreams) > 1:  # another branch may be left as it is
+                routed.add(name, ways(self, name, given), value)
+        if routed.values and len(self.upstreams) > 1:  # another branch may be left as it is
             tell_untied(self, given)
         own |= {parameter: self.configs.replaced(parameter, own, changes) for parameter, changes in fields.items()}
-        for parameter, further in routed.items():
+        for parameter, further in routed.values.items():
             own[parameter] = routed_to(
                 self, parameter, own.get(parameter, self.binder.defaults.get(parameter)), further
             )
@@ -289,8 +288,15 @@ class Callee:
         if self.declaration.names and name not in self.declaration.names:
             raise UnknownName(f"{self.name} has no output {name!r}{did_you_mean(name, self.declaration.names)}")
 
-    def check_names(self, given: Mapping[str, object]) -> None:
-        """Raise for a name that is no parameter, its own or upstream, nor a field of one."""
+    def fixing(self, fixed: Mapping[str, object], anew: Mapping[str, object]) -> dict[str, object]:
+        """Values for a partial: those fixed already, unless they are fixed anew by whichever name, and the new ones.
+
+        Raises
+        ------
+        UnknownName, AmbiguousName
+            For a name that is no parameter, its own or upstream, nor a field of one.
+        """
+        given = {**fixed, **anew}
         for name in given:
             if name in self.parameters:
                 continue
@@ -298,6 +304,11 @@ class Callee:
                 self.configs.hint(parameter, name, given)
             elif not self._takes(name):
                 ways(self, name, given)
+        if not fixed:
+            return given
+        replaced = {place for name in anew for place in targets(self, name, given)}
+        kept = {name: value for name, value in fixed.items() if not replaced >= targets(self, name, given)}
+        return {**kept, **anew}
 
 
 def _lend_shelf(store: object) -> None:

@@ -75,10 +75,22 @@ def joined(word: str, conditions: Sequence[Condition]) -> Condition:
     """Conditions joined by `` AND `` or `` OR ``, or what rows are ordered by."""
     if len(conditions) == 1:
         return conditions[0]
-    sql = word.join(found.sql for found in conditions)
+    sql = _balanced(word, [found.sql for found in conditions])
     values = tuple(value for found in conditions for value in found.values)
     uses = tuple(dict.fromkeys(use for found in conditions for use in found.uses))
     return Condition(sql if word == ", " else f"({sql})", values, uses)
+
+
+def _balanced(word: str, parts: Sequence[str]) -> str:
+    """In brackets, so that SQLite nests thousands of them a few levels deep."""
+    if len(parts) <= _SIDE_BY_SIDE or word == ", ":
+        return word.join(parts)
+    size = -(-len(parts) // _SIDE_BY_SIDE)
+    return word.join(f"({_balanced(word, parts[at : at + size])})" for at in range(0, len(parts), size))
+
+
+#: So many conditions stand side by side.
+_SIDE_BY_SIDE = 50
 
 
 def negated(found: Condition) -> Condition:
@@ -257,12 +269,23 @@ def is_null(column: str, value: object) -> Condition:
     return Condition(sql if value else f"NOT {sql}")
 
 
+def _can_be_stored(value: str) -> bool:
+    """Whether SQLite takes a text: lone surrogates stand in cells of another form."""
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def text(sql: str) -> Callable[[str, object], Condition]:
     """A comparison of texts; ``{column}`` and ``?`` stand for the two."""
 
     def found(column: str, value: object) -> Condition:
         if not isinstance(value, str):
             raise SweepableError(f"text look-ups need a str, got {type(value).__name__}")
+        if not _can_be_stored(value):
+            return FALSE
         return Condition(f"(typeof({column}) = 'text' AND {sql.format(column=column)})", (str(value),) * sql.count("?"))
 
     return found
@@ -338,7 +361,8 @@ def _near(column: str, value: object) -> Condition:
     wanted = value if isinstance(value, Near) else near(value)
     bounds = [(number, wanted.atol + wanted.rtol * abs(number)) for number in wanted.values]
     parts = [Condition(f"{column} BETWEEN ? AND ?", (number - by, number + by)) for number, by in bounds]
-    return joined(" OR ", parts) if parts else FALSE
+    # What is equal is near, infinities and ints that SQLite cannot hold too.
+    return joined(" OR ", [*parts, among(column, wanted.values)]) if parts else FALSE
 
 
 def _matches(column: str, value: object) -> Condition:
@@ -352,6 +376,8 @@ def _matches(column: str, value: object) -> Condition:
         re.compile(pattern)
     except re.error as error:
         raise SweepableError(f"regex: {pattern!r} is no regular expression: {error}") from None
+    if not _can_be_stored(pattern):
+        return FALSE
     flags = value.flags & ~re.UNICODE if isinstance(value, re.Pattern) else 0
     sql = f"(typeof({column}) = 'text' AND sweepable_search(?, ?, {column}))"
     return Condition(sql, (pattern, int(flags)))

@@ -229,8 +229,7 @@ class CachedFunction(Managed, Varied[R], Generic[P, R]):
         **fixed
             Its parameters, fields of these, or by name those of what is upstream of it.
         """
-        self.callee.check_names(fixed)
-        return Upstream(self.callee, fixed)
+        return Upstream(self.callee, self.callee.fixing({}, fixed))
 
     def __getitem__(self, output: str) -> Any:
         """One output, to stand as a parameter's default: the body then gets the value itself."""

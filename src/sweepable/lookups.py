@@ -344,7 +344,7 @@ def _is_call(value: object, column: str, node: FunctionNode, parameter: str) -> 
 
 def _with_field(found: Condition, field: str, column: str, node: FunctionNode, parameter: str) -> Condition:
     """Of the calls that were given an output of an upstream call, those that were given this one."""
-    store, alias = node.schema.store, column.partition(".")[0]
+    store, alias = node.schema.store, column.rpartition(".")[0]
     query = f"SELECT {alias}.id FROM {node.table} AS {alias} WHERE {found.sql}"
     rows = store.connection().execute(query, found.values).fetchall()
     calls = calls_of(store, [number for (number,) in rows])

@@ -220,6 +220,8 @@ class NewCall(NamedTuple):
     migration: int | None = None
     #: What the audit of the version found, as it is stored; empty where none took place.
     audit: str = ""
+    #: Keys and ids of upstream calls that it was given: where one is another by now, its result came from none of them.
+    given: tuple[tuple[str, int], ...] = ()
 
 
 class StoredCall(NamedTuple):

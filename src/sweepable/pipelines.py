@@ -101,30 +101,33 @@ def pipeline_of(source: Source, scope: str, statuses: tuple[Status, ...], keys: 
     """The pipeline of a query's function, as it is now."""
     by_key, store = keys is not None, source.store
     if statuses != _DONE and any(status in NO_ROW for status in statuses):
-        found = _made(source, scope, by_key=by_key)
+        _name_outputs(source, scope, by_key=by_key)
+        found = Pipeline(source, scope, by_key=by_key)
         if found.function is not None:  # calls without a row of their own are given one, for this query
             with_rows(found.root, found.function.id, keys)
         return found
-    kept = store.kept
-    if kept.get(_STAMP) != _stamp(store) or len(kept) > _MOST:
-        kept.clear()
-        kept[_STAMP] = _stamp(store)
+    kept = _fresh(store)
     at = (source.name, source.callee, source.function_id, scope, by_key)
     known: Pipeline | None = kept.get(at)
     if known is None or not known.holds():
-        known = kept[at] = _made(source, scope, by_key=by_key)
-        kept[_STAMP] = _stamp(store)  # making it may have named outputs, and nobody reads it before
+        _name_outputs(source, scope, by_key=by_key)
+        # What is written while it is made is not in the stamp, which is taken before: then it is made anew next time.
+        known = _fresh(store)[at] = Pipeline(source, scope, by_key=by_key)
     return known
+
+
+def _fresh(store: Store) -> dict[Any, Any]:
+    """What is kept of a store's tables as they are."""
+    kept, stamp = store.kept, (*store.stamp(), generation())
+    if kept.get(_STAMP) != stamp or len(kept) > _MOST:
+        kept.clear()
+        kept[_STAMP] = stamp
+    return kept
 
 
 _DONE: tuple[Status, ...] = ("done",)
 
 
-def _stamp(store: Store) -> tuple[int, int, int]:
-    return (*store.stamp(), generation())
-
-
-def _made(source: Source, scope: str, *, by_key: bool) -> Pipeline:
+def _name_outputs(source: Source, scope: str, *, by_key: bool) -> None:
     if source.callee is not None and (scope == "current" or (scope == "any" and by_key)):
         name_outputs(source.callee)
-    return Pipeline(source, scope, by_key=by_key)

@@ -142,13 +142,17 @@ class Query(Choosing, Tabular, Marked):
         if not isinstance(other, Query):
             return NotImplemented
         mine, theirs = self._selection, other._selection
-        if (self._source.store, self._source.name) != (other._source.store, other._source.name):
+        if self._whose() != other._whose():
             raise SweepableError(
                 f"{self!r} | {other!r}: only calls of one function can be joined; for several make a table of each"
             )
         scope = mine.scope if mine.scope == theirs.scope else "any"
         statuses = tuple(dict.fromkeys((*mine.statuses, *theirs.statuses)))
         return Query(self._source, Selection(either=(mine, theirs), scope=scope, statuses=statuses))
+
+    def _whose(self) -> tuple[object, ...]:
+        function, source = self._source.function(), self._source
+        return source.store, source.name, source.callee if function is None else function.id
 
     def _uncut(self) -> Selection:
         """What further narrowing starts from: all of this selection, or what its limit leaves of it."""

@@ -225,7 +225,7 @@ class Run:
 
     def _new_call(self, status: Status, outputs: Outputs | None = None, failure: Failure | None = None) -> NewCall:
         environment = self._environment if self._environment is not None else environment_of(self.call)
-        return new_call(
+        new = new_call(
             self.call,
             status,
             self.started,
@@ -238,6 +238,7 @@ class Run:
             content_key=None if self.content_keys is None else self._content_key(self.content_keys),
             arguments_content=self._arguments_content(),
         )
+        return new._replace(given=tuple(self.given.items())) if self.given else new
 
     def _arguments_content(self) -> Content | None:
         # What it has to do with beside its arguments is no part of its content.

@@ -163,8 +163,8 @@ class Plan:
         places = iter(_leaves(selection)) if by_place else None
         for q in selection.where:
             others += self._of(q, places, on_tables)
-        if selection.within is not None:
-            others.append(_in(self._written(selection.within)))
+        if selection.within is not None:  # of the code that it saw, whatever is narrowed further
+            others.append(self._among(selection.within))
         return on_tables, others
 
     def _giving(self) -> str:
@@ -289,7 +289,7 @@ def _of_kinds(lookups: Mapping[str, object]) -> tuple[tuple[object, ...], list[t
     kinds: list[object] = ["one"]
     cells = []
     for name, value in lookups.items():
-        found = given(value, 0)
+        found = given(value, 0) if name != "version" else None  # which is most often no look-up
         if found is None:
             return None
         kinds += (name, found.kind)
@@ -348,10 +348,6 @@ def _cut(selection: Selection) -> str:
     if not selection.is_cut:
         return ""
     return f" LIMIT {-1 if selection.limit is None else selection.limit} OFFSET {selection.offset}"
-
-
-def _in(inner: Condition) -> Condition:
-    return Condition(f"c.id IN ({inner.sql.replace(_COLUMNS, 'c.id', 1)})", inner.values)
 
 
 def _leaves(selection: Selection) -> list[Given]:

@@ -54,6 +54,14 @@ def ways(callee: Callee, name: str, given: Mapping[str, object]) -> list[tuple[s
     return [_as_given(callee, name, given)]
 
 
+def targets(callee: Callee, name: str, given: Mapping[str, object]) -> set[tuple[str, str]]:
+    """What a name sets: a parameter, and the name further up; the same for all spellings."""
+    is_own = name in callee.parameters or configured(callee, name, given) is not None
+    if is_own or (callee.binder.variadic is not None and not resolve(callee.place(), name)):
+        return {(name, "")}
+    return set(ways(callee, name, given))
+
+
 def _as_given(callee: Callee, name: str, given: Mapping[str, object]) -> tuple[str, str]:
     """The upstream call that is given, and the rest of a name of which its declaration knows nothing."""
     title, parameter = f"{callee.name}()", owner(name, callee.parameters)
@@ -66,6 +74,41 @@ def _as_given(callee: Callee, name: str, given: Mapping[str, object]) -> tuple[s
     if upstream is None or (upstream.callee is callee.upstreams[parameter].callee and not upstream.fixed):
         raise unknown(callee.place(), name, title)
     return parameter, rest  # another function, or a partial with a config object of more fields than the declared one
+
+
+class Routed:
+    """Values for upstream calls by the parameter that stands for them, and by their name there.
+
+    Parameters
+    ----------
+    owner : str
+        Whose parameters, in messages.
+    """
+
+    def __init__(self, owner: str) -> None:
+        self._owner = owner
+        self.values: dict[str, dict[str, object]] = {}
+        self._spelled: dict[tuple[str, str], tuple[str, bool]] = {}
+
+    def add(self, name: str, found: list[tuple[str, str]], value: object) -> None:
+        """Note a value for all places that a name stands for; what one path says comes before what several have.
+
+        Raises
+        ------
+        ArgumentError
+            Another spelling has given a value for the same place.
+        """
+        is_tied = len(found) > 1
+        for parameter, rest in found:
+            before, was_tied = self._spelled.get((parameter, rest), ("", True))
+            if before and is_tied == was_tied:
+                raise ArgumentError(
+                    f"{self._owner}(): {before} and {name} are two names of one parameter, which takes one value; "
+                    "leave one of them out"
+                )
+            if not before or was_tied:
+                self._spelled[parameter, rest] = name, is_tied
+                self.values.setdefault(parameter, {})[rest] = value
 
 
 def routed_to(callee: Callee, parameter: str, given: object, further: dict[str, object]) -> Upstream:

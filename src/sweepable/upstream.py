@@ -27,8 +27,7 @@ class Upstream:
 
     def partial(self, **fixed: object) -> Upstream:
         """The same with (more) parameters fixed."""
-        self.callee.check_names({**self.fixed, **fixed})
-        return Upstream(self.callee, {**self.fixed, **fixed}, self.field)
+        return Upstream(self.callee, self.callee.fixing(self.fixed, fixed), self.field)
 
     def __getitem__(self, output: str) -> Upstream:
         self.callee.check_output(output)

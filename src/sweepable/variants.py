@@ -92,7 +92,7 @@ def _varied(callee: Callee, name: object, defaults: Mapping[str, object]) -> Cal
         )
     for removed in (parameter for parameter, value in defaults.items() if value is _EMPTY):
         if removed not in callee.parameters:
-            callee.check_names({removed: _EMPTY})
+            callee.fixing({}, {removed: _EMPTY})
             raise DeclarationError(
                 f"{callee.name}.variant: {removed} is no parameter of its own, and keeps its default"
             )

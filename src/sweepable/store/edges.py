@@ -60,7 +60,10 @@ def found_for(c: sqlite3.Connection, call_id: int | None, new: NewCall) -> tuple
         before = (UpstreamCall(*row) for row in c.execute(_GAVE, (call_id,)).fetchall())
         upstream = (*new.upstream, *(call for call in before if (call.key, call.name) not in known))
         new = new._replace(upstream=without_circles(c, call_id, upstream))
-    return new, rows(c, new.upstream)
+    found = rows(c, new.upstream)
+    if new.status == "done" and any(key not in found or found[key][0] != id for key, id in new.given):
+        new = new._replace(status="tainted")  # forgotten since the run was done: it is known in this transaction only
+    return new, found
 
 
 def origins(upstream: Sequence[UpstreamCall], found: Upstream) -> list[tuple[int, int, str, int]]:
