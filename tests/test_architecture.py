@@ -38,7 +38,7 @@ LAYERS = (
     ("array_lookups", "field_lookups", "field_columns", "misspelled"),
     ("lookups", "failed", "tables"),
     ("joining", "logic", "pipelines"),
-    ("bases",),
+    ("bases", "reverse"),
     ("frames",),
     ("grids", "parquet"),
     ("datasets",),

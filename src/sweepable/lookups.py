@@ -334,7 +334,7 @@ def _is_reference(value: object) -> bool:
 
 
 def _is_call(value: object, column: str, node: FunctionNode, parameter: str) -> Condition:
-    keys = _keys_of(value)
+    keys = keys_of(value)
     marks = ", ".join("?" * len(keys))
     found = Condition(f"{column} IN (SELECT id FROM _calls WHERE key IN ({marks}))", tuple(keys))
     if isinstance(value, Upstream) and value.field is not None and parameter:
@@ -353,8 +353,13 @@ def _with_field(found: Condition, field: str, column: str, node: FunctionNode, p
     return Condition(f"{alias}.id IN ({', '.join(ids)})")
 
 
-def _keys_of(value: Any) -> list[str]:
-    """The keys of a Record, a cached function or partial, or a Query."""
+def keys_of(value: Any) -> list[str]:
+    """The keys of a Record, a cached function or partial, or a Query; of a list of these, all."""
+    if not _is_reference(value):
+        parts = axis_values(value, "in") if is_axis(value) else []
+        if not parts or not all(map(_is_reference, parts)):
+            raise SweepableError(f"compare calls with a Record, a cached function or a partial; got {value!r:.60}")
+        return [key for part in parts for key in keys_of(part)]
     if is_query(value):
         return [call.__sweepable_key__ for call in value.__sweepable_calls__()]
     if hasattr(type(value), "__sweepable_key__"):

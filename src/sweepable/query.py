@@ -27,8 +27,7 @@ from sweepable.names import did_you_mean
 from sweepable.notices import warn
 from sweepable.pipelines import Source
 from sweepable.record import Record, call_of, note_read, store_of
-from sweepable.registry import known
-from sweepable.scope import is_stored_as
+from sweepable.reverse import source_of
 from sweepable.selection import ALL, Plan, Selection
 from sweepable.store.location import current_store
 from sweepable.store.store import Store, StoredFunction, is_store, open_store
@@ -384,7 +383,7 @@ def query_of(store: Store, function: object) -> Query:
     if len(found) > 1:
         ways = ", ".join(f"{_home(known)}.{known.name}" for known in found)
         raise AmbiguousName(f"several functions are called {name!r}: {ways}; write one of these")
-    return Query(Source(store, found[0].name, _here(store, found[0]), found[0].id))
+    return Query(source_of(store, found[0]))
 
 
 def query_like(record: Record) -> Query:
@@ -394,13 +393,7 @@ def query_like(record: Record) -> Query:
     found = next((function for function in store.functions() if function.id == number), None)
     if found is None:
         raise NoCallFound(f"{record!r} is a call that could not be stored, and no other call of its function is")
-    return Query(Source(store, found.name, _here(store, found), found.id))
-
-
-def _here(store: Store, function: StoredFunction) -> Callee | None:
-    """The cached function of this process that a stored function is, if there is just one."""
-    callees = [callee for callee in known(function.name) if is_stored_as(store, function.id, callee)]
-    return callees[0] if len(callees) == 1 else None
+    return Query(source_of(store, found))
 
 
 def _home(function: StoredFunction) -> str:

@@ -107,6 +107,11 @@ def known(name: str) -> list[Callee]:
     return [callee for callee in found if callee is not None]
 
 
+def bearing(identifier: str) -> list[Callee]:
+    """The cached functions of this process whose qualified name ends so."""
+    return [callee for callee in list(_LIVING) if callee.identifier == identifier]
+
+
 def is_superseded(callee: Callee) -> bool:
     """Whether the function of this name and home has been defined anew since, as by a notebook cell run again."""
     newest = _KNOWN.get((callee.name, callee.facts.home))

@@ -12,10 +12,11 @@ from sweepable.errors import SweepableError
 from sweepable.joining import alias, by_join, by_membership
 from sweepable.lineage import CALL_COLUMNS, calls_in
 from sweepable.logic import Q
-from sweepable.lookups import Placed, condition, ordering, placed
+from sweepable.lookups import Placed, condition, keys_of, ordering, placed
 from sweepable.model import Status, StoredCall
 from sweepable.pipelines import Source, pipeline_of
 from sweepable.record import ASKED, Record, note_read
+from sweepable.reverse import Reverse, reversed_name, source_of, upstream_of
 from sweepable.scope import tell_left_out
 from sweepable.store.cells import Cell
 from sweepable.store.index import verified
@@ -186,20 +187,41 @@ class Plan:
         if q.negated or (q.word == "or" and len(q.parts) > 1):
             on_tables = None
         found = []
+        below: dict[object, list[tuple[Reverse, object]]] = {}
         for part in q.parts:
             if isinstance(part, Q):
                 found += self._of(part, places, on_tables)
                 continue
             value = part[1] if places is None else next(places)
+            if (reverse := reversed_name(self.root, part[0])) is not None:
+                # What is asked together is asked of one call.
+                below.setdefault(reverse.functions if q.word == "and" else part, []).append((reverse, part[1]))
+                continue
             simple = None if on_tables is None else placed(self.root, part[0], value, alias=alias)
             if simple is not None and on_tables is not None:
                 on_tables.append(simple)
             else:
                 found.append(condition(self.root, part[0], value))
+        found += [self._below(asked) for asked in below.values()]
         if on_tables is not None:
             return found
         whole = joined(f" {q.word.upper()} ", found) if found else TRUE
         return [negated(whole) if q.negated else whole]
+
+    def _below(self, asked: list[tuple[Reverse, object]]) -> Condition:
+        """The calls from which a call came of which all this is true."""
+        lookups = {reverse.rest: value for reverse, value in asked if reverse.rest not in ("", "isnull")}
+        selection = Selection(scope="current" if self._selection.scope == "current" else "any")
+        if lookups:
+            selection = selection._replace(where=(Q(**lookups),))
+        for reverse, value in asked:
+            if reverse.rest == "" and reverse.functions:
+                selection = selection._replace(keys=tuple(keys_of(value)))
+        sources = [source_of(self.store, function) for function in asked[0][0].functions]
+        inner = [Plan(source, selection)._statement for source in sources]
+        found = joined(" OR ", [upstream_of(Condition(one.sql(), one.values)) for one in inner] or [FALSE])
+        missing = [value for reverse, value in asked if reverse.rest == "isnull"]
+        return negated(found) if missing and missing[0] else found
 
     # -- reading
 
