@@ -204,6 +204,9 @@ def test_calls_inside_a_body_are_linked_to_each_other() -> None:
     assert sorted(edges_of(record)) == [("nested", "get_reference", "get_reference"), ("nested", "sim", "sim")]
     assert record.get_reference == get_reference.get(amplitude=3.0) and record.label == ""
     assert whole.filter(label="").count() == whole.filter(get_reference__label="").count() == 1
+    sim(get_reference(3.0, label="other")["ref_y"], gain=2.0)  # the same call of sim, from elsewhere
+    record = whole.get()
+    assert record.get_reference.label == record.label == ""  # what the body called, it is sure of
     of_output.get_or_run(y__amplitude=4.0)
     assert sim.get(gain=7.0).amplitude == 4.0
 
