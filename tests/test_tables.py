@@ -186,7 +186,7 @@ def test_one_function_under_two_roles_has_two_sets_of_columns() -> None:
     def compare(left: Any = reference, right: Any = reference, K: int = 1, k: int = 2) -> dict[str, float]:
         return {"d": right.peak - left.peak}
 
-    compare.get_or_run(right__amplitude=5.0)
+    compare.get_or_run(left__amplitude=1.0, right__amplitude=5.0)
     row = compare.select().to_df().iloc[0].to_dict()
     assert row == {
         "left__amplitude": 1.0, "left__peak": 1.0, "right__amplitude": 5.0, "right__peak": 5.0, "K": 1, "k": 2, "d": 4.0
@@ -347,7 +347,7 @@ def test_a_wrong_name_for_a_column_is_an_error_that_helps() -> None:
     def compare(left: Any = reference, right: Any = reference) -> dict[str, float]:
         return {"d": right.peak - left.peak}
 
-    compare.get_or_run(right__amplitude=5.0)
+    compare.get_or_run(left__amplitude=1.0, right__amplitude=5.0)
     with pytest.raises(sweepable.AmbiguousName, match="left__amplitude, right__amplitude"):
         compare.select().to_df(columns=["amplitude"])
 
