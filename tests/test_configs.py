@@ -890,3 +890,19 @@ def test_a_class_that_is_defined_anew_is_the_one_that_counts() -> None:
     exec(cell.format(7), space)
     assert run.get_or_run(config__b=5).y == 7
     assert run.key_of(config__b=5) == run.key_of(space["Own"](b=5))
+
+
+def test_a_key_that_looks_like_a_field_hides_nothing() -> None:
+    """``clf`` beside ``clf__C`` is a value of its own, and a table shows both; None and a field that is None differ."""
+    run = cached(None)
+    run({"clf": "svm", "clf__C": 1.0})
+    run({"clf": "forest", "clf__C": 2.0})
+    frame = run.select().to_df()
+    assert frame["config__clf"].tolist() == ["svm", "forest"] and frame["config__clf__C"].tolist() == [1.0, 2.0]
+
+    def optional(config: Any = None) -> int:
+        return 1
+
+    other = sweepable.cache(optional, name="optional", version="1", y=int)
+    other(None), other({"C": None})
+    assert len(other.select().to_df()["config"].unique()) == 2

@@ -74,7 +74,7 @@ def test_missing_values_are_found_as_missing() -> None:
     stored(None, math.nan, np.float64("nan"), 1.0, "a", np.datetime64("NaT"))
     assert found(x=None) == [None]
     assert all(math.isnan(x) for x in found(x=math.nan)) and len(found(x=math.nan)) == 2
-    assert len(found(x__isnull=True)) == 3 and len(found(x__isnull=False)) == 3
+    assert len(found(x__isnull=True)) == 4 and len(found(x__isnull=False)) == 2
     assert len(found(x__ne=1.0)) == 5 and len(found(x__ne=None)) == 5
     assert found(x__in=[None, 1.0]) == [None, 1.0]
     with pytest.raises(SweepableError, match="isnull needs True or False"):

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import copy
+import datetime as dt
 import pickle
 import re
 import sqlite3
 import subprocess
 import sys
+from decimal import Decimal
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -72,8 +76,8 @@ def test_a_q_pickles_and_reads_as_it_is_written() -> None:
     fill()
     q = (Q(gain=1.0) | Q(weight__gt=5.0)) & ~Q(amplitude=2.0)
     assert repr(q) == "((Q(gain=1.0) | Q(weight__gt=5.0)) & ~(Q(amplitude=2.0)))"
-    copy = pickle.loads(pickle.dumps(q))
-    assert set(evaluate.filter(copy)) == set(evaluate.filter(q))
+    back = pickle.loads(pickle.dumps(q))
+    assert set(evaluate.filter(back)) == set(evaluate.filter(q))
     assert "with ((gain=1.0 or weight__gt=5.0) and not amplitude=2.0)" in repr(evaluate.filter(q))
     with pytest.raises(NoCallFound, match=r"with \(gain=7.0 or gain=8.0\)"):
         evaluate.get(Q(gain=7.0) | Q(gain=8.0))
@@ -534,3 +538,85 @@ def test_texts_that_sqlite_cannot_hold_are_looked_for() -> None:
     for lookup in ("exact", "contains", "startswith", "endswith", "regex"):
         assert evaluate.filter(**{f"label__{lookup}": "\ud800"}).count() == 0
     assert evaluate.filter(weight=near(float("inf"))).count() == 0
+
+
+# -- what a sceptical reader found
+
+
+def test_values_are_ordered_by_what_they_are() -> None:
+    """Durations, decimals and fractions by value and not by their text; what is missing comes last, NaT too."""
+
+    @sweepable.cache
+    def held(k: Any) -> Any:
+        return k
+
+    def ordered(*values: Any) -> list[Any]:
+        for value in values:
+            held(value)
+        found = held.filter(k__in=list(values)).order_by("k").values("k")
+        assert len(found) == len(values)
+        return found
+
+    days = [dt.timedelta(seconds=seconds) for seconds in (9, 864_000, 100, -5)]
+    assert ordered(*days) == sorted(days)
+    decimals = [Decimal(text) for text in ("9", "10", "-5", "-50", "0.5")]
+    assert ordered(*decimals) == sorted(decimals)
+    assert ordered(Fraction(1, 2), Fraction(1, 3), Fraction(10, 3)) == [Fraction(1, 3), Fraction(1, 2), Fraction(10, 3)]
+    times = [np.datetime64("2020-01-02T00", "s"), np.datetime64("NaT", "s"), np.datetime64("2020-01-01T00", "s")]
+    assert np.isnat(ordered(*times)[-1])
+    assert held.filter(k__isnull=True).count() == 1
+    assert held.filter(k__in=days).order_by("-k").values("k") == sorted(days, reverse=True)
+    assert held.select().nsmallest(1, "k").values("k") == [Decimal("-50")]
+
+
+def test_long_texts_are_searched() -> None:
+    """As far as arguments are kept at all."""
+
+    @sweepable.cache
+    def log(n: int) -> Any:
+        return {"msg": "error: " + "x" * n}
+
+    for n in (10, 2000, 50_000):
+        log(n)
+    assert log.filter(msg__startswith="error").values("n") == [10, 2000, 50_000]
+    assert log.select().exclude(msg__contains="error").count() == 0
+
+
+def test_a_regular_expression_meets_values_of_all_kinds() -> None:
+    """Excluded or not: what is no text does not match."""
+
+    @sweepable.cache
+    def held(k: Any) -> Any:
+        return k
+
+    for value in ("euler", "rk4", None, 1, True, float("nan"), (1, 2)):
+        held(value)
+    assert held.filter(k__regex="^e").values("k") == ["euler"]
+    assert held.filter(~Q(k__regex="^e")).count() == 6 == held.select().exclude(k__regex="^e").count()
+
+
+def test_what_is_no_value_is_refused() -> None:
+    """Errors of ours, at once, that say what to write."""
+    fill()
+    with pytest.raises(SweepableError, match=r"near takes the list itself"):
+        evaluate.filter(weight=[near(3.0)])
+    with pytest.raises(TypeError, match="neither true nor false"):
+        bool(Q(weight=1.0) and Q(weight=2.0))
+    for wrong in (2.5, "3", None, 10**30, True):
+        with pytest.raises(ValueError, match="limit needs a number of calls"):
+            evaluate.select().limit(wrong)  # type: ignore[arg-type]
+    with pytest.raises(UnknownName, match="did you mean 'reference__amplitude'"):
+        evaluate.filter(reference__amplitud=2)
+    with pytest.raises(SweepableError, match="a call may have several tags"):
+        evaluate.select().to_df(["info__tag"])
+
+
+def test_hundreds_of_queries_are_joined() -> None:
+    """In a loop; a copy of a query is the query."""
+    fill()
+    found = evaluate.filter(weight=99.0)
+    for n in range(300):
+        found = found | evaluate.filter(weight=float(n))
+    assert found.count() == 12
+    query = evaluate.filter(weight=1.0)
+    assert copy.copy(query) is query and copy.deepcopy([query])[0] is query

@@ -68,6 +68,10 @@ def test_arrays_without_declared_dimensions_have_names_of_their_own() -> None:
     assert data.out.dims == ("n", "y", "out_0", "out_1") and data.out.dtype == int
     assert data.y.values.tolist() == [0, 1] and len(data.y.attrs["values"]) == 2
     assert (data.out.sel(y=0) == 1).all() and (data.out.sel(y=1) == 0).all()
+    mixed = echo(n=[2, 1], y=[(1, 2), 1]).to_xarray()
+    assert [label[:3] for label in mixed.y.values] == ["0: ", "1: "]
+    with pytest.raises(KeyError):
+        mixed.out.sel(y=1)  # which would be the second one, by its number
 
 
 def _sparse() -> Any:

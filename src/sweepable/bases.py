@@ -25,14 +25,12 @@ def with_bases(q: Q, root: Callable[[], FunctionNode]) -> Q:
         The function that they are asked of; called where there are such.
     """
     names = [part[0] for part in q.parts if not isinstance(part, Q)] if q.word == "and" else []
-    parts = [
-        with_bases(part, root) if isinstance(part, Q) else _rewritten(part, names, root) or part for part in q.parts
-    ]
+    parts = [with_bases(part, root) if isinstance(part, Q) else _rewritten(part, names, root) for part in q.parts]
     return q if all(new is old for new, old in zip(parts, q.parts, strict=True)) else made((*parts,), q.word, q.negated)
 
 
-def _rewritten(leaf: Leaf, names: list[str], root: Callable[[], FunctionNode]) -> Q | None:
-    """A config object as look-ups of its other fields; None for any other look-up."""
+def _rewritten(leaf: Leaf, names: list[str], root: Callable[[], FunctionNode]) -> Q | Leaf:
+    """A config object as look-ups of its other fields; any other look-up as it is."""
     written, value = leaf
     name, _, lookup = written.rpartition(SEPARATOR)
     name, lookup = (name, lookup) if lookup in ("exact", "in") else (written, "")
@@ -40,7 +38,7 @@ def _rewritten(leaf: Leaf, names: list[str], root: Callable[[], FunctionNode]) -
     bases = _bases(value, lookup) if below else []
     changed = [other for other in below if any(_is_within(other, name, base) for base in bases)]
     if not changed or (lookup and resolve(root(), written)):
-        return None
+        return leaf
     return made(tuple(made(tuple(_like(root(), name, base, changed))) for base in bases), "or")
 
 

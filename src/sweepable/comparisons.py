@@ -13,6 +13,7 @@ from sweepable.spaces.reading import Axis, Fixed, is_query, is_sequence, values_
 from sweepable.store.cells import Cell, is_scalar, to_cell
 
 NAN = "x'6e616e'"  # how a cell holds NaN
+_NAT = "x'4e6154'"
 _BOOLS = "x'54727565', x'46616c7365'"
 _UTC = f"x'{b'+00:00'.hex()}'"
 _LARGE = 2**63
@@ -146,6 +147,8 @@ def _cells(value: object) -> Sequence[Cell | Slot]:
     """The cells that are equal to a value: from 2**63 on, an int and the float of its value are two cells."""
     if isinstance(value, Given):
         return value.slots()
+    if isinstance(value, Near):
+        raise SweepableError(f"{value} is no value of a list; near takes the list itself: near([0.1, 0.2])")
     found = cell_of(value)
     if isinstance(found, float) and found.is_integer() and not -_LARGE <= found < _LARGE:
         return [found, to_cell(int(found))]
@@ -262,10 +265,10 @@ def between(column: str, value: object) -> Condition:
 
 
 def is_null(column: str, value: object) -> Condition:
-    """None or NaN; with False, anything else."""
+    """None, NaN or NaT; with False, anything else."""
     if not isinstance(value, bool):
         raise SweepableError(f"isnull needs True or False, got {value!r}")
-    sql = f"({column} IS NULL OR {column} = {NAN})"
+    sql = f"({column} IS NULL OR {column} IN ({NAN}, {_NAT}))"
     return Condition(sql if value else f"NOT {sql}")
 
 

@@ -288,7 +288,10 @@ def _labels(values: list[object]) -> tuple[np.ndarray, dict[str, object]]:
         return np.array(names, object), {}
     if any(map(_is_no_label, values)):
         texts = [value.text if isinstance(value, Summary) else short(value) for value in values]
-        return np.arange(len(values)), {"values": texts}
+        if all(map(_is_no_label, values)):
+            return np.arange(len(values)), {"values": texts}
+        # One of the values may be a number, by which another one must not be found.
+        return np.array([f"{number}: {text}" for number, text in enumerate(texts)], object), {"values": texts}
     found = np.asarray(inferred(values))
     if found.dtype == object:
         found = np.empty(len(values), object)

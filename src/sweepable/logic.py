@@ -62,7 +62,7 @@ class Q:
         return made((self,), negated=True) if len(self.parts) != 1 else made(self.parts, self.word, not self.negated)
 
     def __bool__(self) -> bool:
-        return bool(self.parts)
+        raise TypeError("a Q is neither true nor false: join it with others by |, & and ~, not by or, and, not")
 
     def leaves(self) -> Iterator[Leaf]:
         """All look-ups in it."""
@@ -97,8 +97,8 @@ def made(parts: tuple[Leaf | Q, ...], word: Word = "and", negated: bool = False)
 def _joined(word: Word, one: Q, other: Q) -> Q:
     if not isinstance(other, Q):
         return NotImplemented
-    if not (one and other):  # nothing that is said of calls
-        return one or other
+    if not (one.parts and other.parts):  # nothing that is said of calls
+        return one if one.parts else other
     return made((*_flat(word, one), *_flat(word, other)), word)
 
 

@@ -11,7 +11,6 @@ from sweepable.array_lookups import Form, forms, of_form
 from sweepable.comparisons import (
     COMPARISONS,
     FALSE,
-    NAN,
     TRUE,
     Condition,
     Given,
@@ -399,12 +398,9 @@ def ordering(root: FunctionNode, written: str) -> Condition:
     """The SQL by which ``gain`` or ``-gain`` sorts: missing values and NaN last, whichever the direction."""
     value = value_of(root, written.removeprefix("-"))
     direction = "DESC" if written.startswith("-") else "ASC"
-    # Ints that SQLite cannot hold stand as digits: among the numbers they are as large as the nearest float.
-    large = f"{value.sql} >= x'696e743a' AND {value.sql} < x'696e743b'"
-    number = f"CAST(CAST(substr({value.sql}, 5) AS TEXT) AS REAL)"
-    found = f"CASE WHEN {large} THEN {number} ELSE NULLIF({value.sql}, {NAN}) END"
-    sql = f"({value.sql} IS NULL OR {value.sql} = {NAN}), {found} {direction}"
-    return Condition(sql, value.values * 6)
+    # What SQLite has no number for, a large int or a timedelta, stands as text: it is among the numbers by its value.
+    found = f"CASE typeof({value.sql}) WHEN 'blob' THEN sweepable_rank({value.sql}) ELSE {value.sql} END"
+    return Condition(f"({found} IS NULL), {found} {direction}", value.values * 6)
 
 
 def _expression(place: Place, written: str, field: about.Field | None) -> Condition:
@@ -423,7 +419,7 @@ def _column(node: FunctionNode, place: Place, written: str) -> Condition:
         if place.name is None or node.takes_calls(place.name):
             raise SweepableError(f"{written} is an upstream call; order by one of its parameters or outputs")
         if place.kind is not None and node.has_run(place.kind, place.name):
-            raise SweepableError(f"{written} is no scalar; order by parameters and scalar outputs")
+            raise SweepableError(f"{written} is no scalar, and stands in no column; read it by rec[{written!r}]")
         return Condition("NULL")
     if place.kind == "field":
         return Condition(field_value(f"{_alias(len(node.path))}.{column}"))

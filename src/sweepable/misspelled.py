@@ -52,7 +52,12 @@ def expect_unknown(root: FunctionNode, written: str) -> None:
     if name and fields and resolve(root, name):
         known = [*fields, *LOOKUPS]
         raise UnknownName(f"{root.title}: {name!r} has no field or look-up {last!r}{did_you_mean(last, known)}")
-    if name and resolve(root, name):
+    places = resolve(root, name) if name else []
+    if places and all(place.name is None for place in places):  # an upstream call by the name of its function
+        below = {choice: None for place in places for choice in choices(place.node)}
+        known = [f"{name}{SEPARATOR}{choice}" for choice in below]
+        raise UnknownName(f"{root.title} has no {written!r}{did_you_mean(written, known)}")
+    if places:
         raise UnknownName(f"{root.title}: {name!r} has no look-up {last!r}{did_you_mean(last, LOOKUPS)}")
     raise unknown(root, written, root.title)
 

@@ -6,6 +6,8 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from sweepable import logic
 from sweepable.bases import with_bases
 from sweepable.callee import Callee
@@ -107,7 +109,7 @@ class Query(Choosing, Tabular, Marked):
         selection = self._uncut()
         if scope is not None:
             selection = selection._replace(scope=scope)
-        if found:
+        if found.parts:
             selection = selection._replace(where=(*selection.where, found))
         if any(is_about_status(name) for name, _ in found.leaves()):
             selection = selection._replace(statuses=ALL)
@@ -132,8 +134,8 @@ class Query(Choosing, Tabular, Marked):
 
     def limit(self, number: int) -> Query:
         """The first `number` calls."""
-        if number < 0:
-            raise ValueError(f"limit needs a number of calls, got {number}")
+        if not isinstance(number, (int, np.integer)) or isinstance(number, bool) or not 0 <= number < 2**63:
+            raise ValueError(f"limit needs a number of calls, got {number!r:.60}")
         return self._slice(slice(number))
 
     def __or__(self, other: object) -> Query:
@@ -147,7 +149,8 @@ class Query(Choosing, Tabular, Marked):
             )
         scope = mine.scope if mine.scope == theirs.scope else "any"
         statuses = tuple(dict.fromkeys((*mine.statuses, *theirs.statuses)))
-        return Query(self._source, Selection(either=(mine, theirs), scope=scope, statuses=statuses))
+        either = (*_sides(mine), *_sides(theirs))
+        return Query(self._source, Selection(either=either, scope=scope, statuses=statuses))
 
     def _whose(self) -> tuple[object, ...]:
         function, source = self._source.function(), self._source
@@ -250,12 +253,24 @@ class Query(Choosing, Tabular, Marked):
     def __repr__(self) -> str:
         return f"<Query of {self._source.name} {_written(self._selection)}>"
 
+    def __copy__(self) -> Query:
+        return self  # it does not change
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Query:
+        return self
+
     def __reduce__(self) -> tuple[object, ...]:
         # What was found goes along, not how: another process may hold other code.
         store, plan = self._source.store, self._plan()
         keys = tuple(call.key for call in calls_of(store, plan.ids()))
         number = plan.function.id if plan.function else None
         return _restored, (str(store.path), self._source.name, number, keys, self._selection.statuses)
+
+
+def _sides(selection: Selection) -> tuple[Selection, ...]:
+    """What a union is made of: joined to another, it is nested no deeper."""
+    is_union = selection == Selection(either=selection.either, scope=selection.scope, statuses=selection.statuses)
+    return selection.either if selection.either and is_union else (selection,)
 
 
 def query_at(source: Source, version: str | None) -> Query:

@@ -130,8 +130,9 @@ def _named(root: FunctionNode, name: str) -> Wanted:
     places, field = resolve(root, name), None
     if not places and (asked := about.places(root, name)) is not None:
         field, places = asked
-        if field.part == "git":
-            raise SweepableError(f"{root.title}: {name}: a call may have several repositories; see rec.info.git")
+        if field.part in ("git", "tag"):
+            several = "repositories; see rec.info.git" if field.part == "git" else "tags; see rec.info.tags"
+            raise SweepableError(f"{root.title}: {name}: a call may have several {several}")
     if not places:
         expect_unknown(root, name)
         return Wanted(name, "output", (), {}, is_asked=True)

@@ -32,7 +32,7 @@ Cell = int | float | str | bytes | None
 #: None in a column of fields, where NULL is what a config object without the field has.
 NONE = b"None"
 #: Longer text is described, with its digest.
-LONGEST = 1000
+LONGEST = 65_536
 _DIGITS = 32
 _PYTHON = (bool, int, float, complex, str, bytes, enum.Enum, dt.date, dt.timedelta, dt.time)
 _NUMPY = (np.bool_, np.number, np.str_, np.bytes_, np.datetime64)
@@ -234,6 +234,40 @@ _BY_NAME: tuple[tuple[tuple[str, str], Callable[[Any, str], Cell]], ...] = (
     (("pathlib", "PurePath"), _path),
     (("uuid", "UUID"), lambda value, digest: f"uuid:{value}".encode()),
 )
+
+
+# -- order
+
+#: Kinds of cells that stand for numbers which SQLite does not know.
+_NUMBERS = ("int", "decimal", "fraction", "longdouble", "timedelta")
+
+
+def rank(cell: object) -> object:
+    """By what a BLOB is ordered: numbers by the nearest float, None for NaN and NaT, all else by its text."""
+    if not isinstance(cell, bytes):
+        return cell
+    if cell in (b"nan", b"NaT"):
+        return None
+    kind, _, text = cell.decode("utf-8", "replace").partition(":")
+    if kind not in _NUMBERS:
+        return cell
+    try:
+        return _number(kind, text)
+    except (ValueError, ArithmeticError):
+        return cell
+
+
+def _number(kind: str, text: str) -> float | None:
+    from fractions import Fraction
+
+    if kind == "int":
+        number = int(text, 0)
+        try:
+            return float(number)
+        except OverflowError:
+            return math.inf if number > 0 else -math.inf
+    found = float(Fraction(text)) if kind == "fraction" else float(text.removesuffix("s"))
+    return None if found != found else found
 
 
 # -- back again

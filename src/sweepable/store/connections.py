@@ -230,6 +230,7 @@ class Connections:
                 connection.execute(pragma)
             connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
             connection.create_function("sweepable_search", 3, _search, deterministic=True)
+            connection.create_function("sweepable_rank", 1, _rank, deterministic=True)
         except BaseException:
             connection.close()
             raise
@@ -308,11 +309,19 @@ class Connections:
         self.place.forget()
 
 
-def _search(pattern: str, flags: int, text: str) -> bool:
-    """What the look-up ``regex`` asks of each text; compiled patterns are kept by `re`."""
+def _search(pattern: str, flags: int, text: object) -> bool:
+    """What the look-up ``regex`` asks of each cell; compiled patterns are kept by `re`."""
     import re
 
-    return re.search(pattern, text, flags) is not None
+    # SQLite may ask it of cells that another condition leaves out.
+    return isinstance(text, str) and re.search(pattern, text, flags) is not None
+
+
+def _rank(cell: Any) -> Any:
+    """By what a cell that is a BLOB is ordered."""
+    from sweepable.store.cells import rank
+
+    return rank(cell)
 
 
 WAY_OUT = "Use another folder: SWEEPABLE_STORE=/path, or sweepable.use(path)."
