@@ -606,3 +606,10 @@ def test_an_export_that_is_killed_leaves_the_file_that_was_there(run_script: Run
     """
     assert run_script(body, name="killed.py", check=False).returncode == -9
     assert path.read_bytes() == before
+
+
+def test_a_file_that_is_not_there_is_an_error(tmp_path: Path) -> None:
+    """No folder is made that bears the name of a misspelled export."""
+    with pytest.raises(sweepable.StoreError, match=r"there is no file .*misspelt.db"):
+        sweepable.use(tmp_path / "misspelt.db")
+    assert not (tmp_path / "misspelt.db").exists()

@@ -322,3 +322,39 @@ def test_everything_is_read_where_only_the_store_is(run_script: RunScript) -> No
         "   └─ sim_result: sim(gain=2.0) → total=6.0",
         "      └─ ref: reference(amplitude=1.0) → ref_y: ndarray float64 (3,)",
     ]
+
+
+def test_calls_are_found_by_the_query_that_they_were_given() -> None:
+    """A query, a sweep and what holds the same records are one value; ``filter(**axes)`` finds what the sweep made."""
+
+    @sweepable.cache(y=float)
+    def level(g: float = 1.0) -> float:
+        return g
+
+    @sweepable.cache
+    def total(runs: Any, w: float = 1.0) -> float:
+        return float(sum(run.y for run in runs) * w)
+
+    runs = level.sweep(g=[1.0, 2.0], progress=False)
+    total(runs), total(level.filter(g=1.0), w=3.0)
+    assert total.filter(runs=runs).values("value") == [3.0] == total.filter(runs__exact=level.select()).values("value")
+    assert total.filter(runs=sweepable.fixed(runs)).count() == 1 == total.filter(runs__ne=runs).count()
+    assert total.get(runs=level.filter(g=1.0), w=3.0).value == 3.0
+
+
+def test_what_a_sweep_has_beside_its_records_is_in_no_key() -> None:
+    """A body that reads it of a sweep in a container is run each time, and is told why."""
+
+    @sweepable.cache(y=float)
+    def root(g: float = 1.0) -> float:
+        if g < 0:
+            raise ValueError(g)
+        return g**0.5
+
+    @sweepable.cache
+    def failures(given: Any) -> int:
+        return len(given["runs"].failed)
+
+    with pytest.warns(sweepable.TaintedCall):
+        assert failures({"runs": root.sweep(g=[1.0, 4.0], progress=False)}) == 0
+        assert failures({"runs": root.sweep(g=[1.0, 4.0, -1.0], progress=False)}) == 1

@@ -573,7 +573,7 @@ def test_threads_share_a_store(store: Store) -> None:
     assert store.connection().execute("SELECT count(*) FROM sim").fetchone() == (80,)
 
 
-@pytest.mark.parametrize("fails", ["_write_lineage", "write_blobs", "_write_call"])
+@pytest.mark.parametrize("fails", ["_write_beside", "write_blobs", "_write_call"])
 def test_a_transaction_that_came_to_nothing_leaves_nothing_remembered(
     store: Store, monkeypatch: pytest.MonkeyPatch, fails: str
 ) -> None:

@@ -406,3 +406,31 @@ def test_arrays_as_defaults_of_variants() -> None:
     total = sweepable.cache(lambda values=(1.0,): float(np.sum(values)), name="total", version="1")
     found = total.variant("total_of_three", values=np.ones(3))
     assert found() == 3.0 and found.peek(np.ones(3)) is not None
+
+
+def test_a_parameter_amid_others_is_required() -> None:
+    """What stands behind it is given by name, and never comes in its place."""
+
+    @sweepable.cache
+    def three(a: int = 1, b: int = 2, c: int = 3) -> tuple[int, int, int]:
+        return a, b, c
+
+    needs = three.variant("needs_b", b=inspect.Parameter.empty)
+    assert needs(b=5) == (1, 5, 3) == needs(1, b=5, c=3)
+    assert [rec.value for rec in needs.sweep(b=[7, 8], progress=False)] == [(1, 7, 3), (1, 8, 3)]
+
+
+def test_a_name_that_another_function_has_is_refused() -> None:
+    """The calls of both would share a table."""
+
+    @sweepable.cache(name="taken_name")
+    def first(x: int = 1) -> int:
+        return x
+
+    @sweepable.cache
+    def second(x: int = 1) -> int:
+        return 2 * x
+
+    with pytest.raises(sweepable.DeclarationError, match="another cached function is called 'taken_name'"):
+        second.variant("taken_name")
+    assert first(3) == 3

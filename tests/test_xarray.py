@@ -68,10 +68,19 @@ def test_arrays_without_declared_dimensions_have_names_of_their_own() -> None:
     assert data.out.dims == ("n", "y", "out_0", "out_1") and data.out.dtype == int
     assert data.y.values.tolist() == [0, 1] and len(data.y.attrs["values"]) == 2
     assert (data.out.sel(y=0) == 1).all() and (data.out.sel(y=1) == 0).all()
-    mixed = echo(n=[2, 1], y=[(1, 2), 1]).to_xarray()
-    assert [label[:3] for label in mixed.y.values] == ["0: ", "1: "]
+
+
+def test_a_value_is_never_found_by_the_number_of_another_one() -> None:
+    """Where some values can be labels and others cannot, all are texts."""
+
+    @sweepable.cache
+    def picked(k: Any) -> float:
+        return 100.0 if k == 2 else -1.0
+
+    mixed = picked.sweep(k=[2, 1, (1, 2)], progress=False).to_xarray()
+    assert [label[:4] for label in mixed.k.values] == ["0: 2", "1: 1", "2: ("]
     with pytest.raises(KeyError):
-        mixed.out.sel(y=1)  # which would be the second one, by its number
+        mixed.value.sel(k=2)
 
 
 def _sparse() -> Any:

@@ -406,10 +406,21 @@ _OF_ONE_KIND = ("", "exact", "ne", "lt", "lte", "gt", "gte")
 LOOKUPS = ("exact", "ne", *list(COMPARISONS)[:4], "in", *list(COMPARISONS)[4:])
 
 
+def _same_calls(column: str, query: object) -> Condition:
+    """The cells that stand for the same calls, given as a query: told by their digest, whatever it was then called."""
+    cell = cell_of(query)
+    assert isinstance(cell, bytes)
+    end = cell[cell.rindex(b"#") :]
+    return Condition(f"substr({column}, -{len(end)}) = ?", (end,))
+
+
 def compared(column: str, lookup: str, value: object) -> Condition:
     """The cells of which a look-up is true; without one, those that are equal to a value or to any of several."""
     if isinstance(value, Given) and lookup not in _OF_ONE_KIND:
         value = value.value
+    if is_query(one_value(value)) and lookup in ("", "exact", "ne"):
+        found = _same_calls(column, one_value(value))
+        return negated(found) if lookup == "ne" else found
     if isinstance(value, Near) and lookup in ("", "exact", "ne"):
         found = _near(column, value)
         return negated(found) if lookup == "ne" else found

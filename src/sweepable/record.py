@@ -168,6 +168,8 @@ class Record(Tagged):
         places = nearer(resolve(self._node, name))
         if not places:
             error = unknown(self._node, name, self._title())
+            if self._node.call.status in ("failed", "killed"):
+                error.args = (f"{error}; the call {self._node.call.status}, which rec.info.error tells of",)
             error.args = (
                 "; ".join([str(error), *(f"{_lost(name)}: it was forgotten" for name in _forgotten(self._node))]),
             )

@@ -21,6 +21,7 @@ from sweepable.notices import logger, warn, warn_once
 from sweepable.outputs import short
 from sweepable.outside import is_sound
 from sweepable.query import Query, Selection, Source
+from sweepable.record import ASKED
 from sweepable.runs import failure_of, new_call, stale_count, stale_words
 from sweepable.serving import note_given
 from sweepable.settable import configured, ways
@@ -57,17 +58,37 @@ class Sweep(Query):
 
     def __init__(self, source: Source, space: Space, keys: Sequence[str], counts: Mapping[str, int]) -> None:
         super().__init__(source, Selection(keys=tuple(keys), scope="any", statuses=_KEPT, conforming=True))
-        self.space = space
-        self.counts = dict(counts)
+        self._space = space
+        self._counts = dict(counts)
+
+    @property
+    def space(self) -> Space:
+        """The points."""
+        self._note()
+        return self._space
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How the points came out."""
+        self._note()
+        return self._counts
+
+    def _note(self) -> None:
+        """A run that was given a sweep counts by its records: what it reads beside them is in no key."""
+        asked = ASKED.get()
+        if asked is not None:
+            asked.append(f"a sweep of {self._source.name}")
 
     @property
     def failed(self) -> Query:
         """The failed calls, and those whose value is not what is declared; ``rec.info.error`` tells why."""
+        self._note()
         return self._but(statuses=(*_KEPT, *_FAILED), conforming=False)
 
     @property
     def missing(self) -> list[dict[str, object]]:
         """The points with neither a result nor a failure, as parameters."""
+        self._note()
         found = self._source.store.statuses(self._keys)
         settled = {key for key, standing in found.items() if standing.status in (*_KEPT, *_FAILED)}
         return [point for point, key in zip(self.space, self._keys, strict=True) if key not in settled]

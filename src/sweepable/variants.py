@@ -13,6 +13,7 @@ from sweepable.callee import Callee
 from sweepable.errors import DeclarationError, UnknownName
 from sweepable.identity.arguments import in_order
 from sweepable.names import did_you_mean
+from sweepable.registry import known
 from sweepable.upstream import is_cached
 
 if TYPE_CHECKING:
@@ -89,6 +90,11 @@ def _varied(callee: Callee, name: object, defaults: Mapping[str, object]) -> Cal
     if name == callee.name:
         raise DeclarationError(
             f"{callee.name}.variant needs a name of its own, got {name!r}: the calls of the two would share one table"
+        )
+    others = [other for other in known(name) if other.facts.home == callee.facts.home]
+    if any(other.function.__qualname__ != callee.function.__qualname__ for other in others):
+        raise DeclarationError(
+            f"{callee.name}.variant: another cached function is called {name!r}; the calls of both would share a table"
         )
     for removed in (parameter for parameter, value in defaults.items() if value is _EMPTY):
         if removed not in callee.parameters:

@@ -128,10 +128,12 @@ def _with_defaults(signature: inspect.Signature, defaults: dict[str, object]) ->
 
 def in_order(parameters: Iterable[Parameter]) -> list[Parameter]:
     """Parameters as a signature takes them: what follows a default and has none can be given by name only."""
-    found, seen_default = [], False
+    found, seen_default, by_name = [], False, False
     for changed in parameters:
         positional = changed.kind is Parameter.POSITIONAL_OR_KEYWORD
-        if positional and seen_default and changed.default is _EMPTY:
+        # What stands behind such a one would come in its place.
+        by_name = by_name or (positional and seen_default and changed.default is _EMPTY)
+        if positional and by_name:
             changed = changed.replace(kind=Parameter.KEYWORD_ONLY)
         seen_default = seen_default or (positional and changed.default is not _EMPTY)
         found.append(changed)

@@ -62,12 +62,12 @@ def write(store: Reading, ids: Sequence[int], path: str, *, overwrite: bool) -> 
     StoreError
         When there is a file already, or it cannot be written.
     """
-    _check_target(path, overwrite)
+    _check_target(path, overwrite, str(store.path))
     temporary = os.path.join(os.path.dirname(path), f".{os.path.basename(path)}-{files.temporary_name()}")
     try:
         calls, blobs = _write(store, ids, temporary)
         files.sync(temporary)
-        _check_target(path, overwrite)  # it may have come meanwhile
+        _check_target(path, overwrite, str(store.path))  # it may have come meanwhile
         files.publish(temporary, path)
     except BaseException as error:
         with contextlib.suppress(OSError):
@@ -92,12 +92,14 @@ def _write(store: Reading, ids: Sequence[int], path: str) -> tuple[int, int]:
     return len(calls), len(blobs)
 
 
-def _check_target(path: str, overwrite: bool) -> None:
+def _check_target(path: str, overwrite: bool, store_path: str) -> None:
     folder = os.path.dirname(path)
     if files.is_folder(path):
         raise StoreError(f"{path} is a folder; export writes a file: name one")
     if not files.is_folder(folder):
         raise StoreError(f"{path} cannot be written: there is no folder {folder}")
+    if os.path.realpath(path) == os.path.realpath(store_path):
+        raise StoreError(f"{path} is the store that the calls are read from; export them to another file")
     if files.exists(path) and not overwrite:
         raise StoreError(f"{path} is there already; overwrite=True replaces it")
     if os.path.basename(path) == "index.db" and files.exists(os.path.join(folder, "locks")):

@@ -9,6 +9,8 @@ from sweepable.errors import StoreError
 from sweepable.store.store import Store, open_store
 
 _VARIABLE = "SWEEPABLE_STORE"
+#: How the names of databases end: a store's folder has no such name.
+_FILES = (".db", ".sqlite", ".sqlite3")
 _used: list[Store] = []
 _found: dict[int, Store] = {}
 _opened: dict[str, Store] = {}
@@ -66,6 +68,11 @@ def use(path: str | os.PathLike[str], *, trust: bool = False) -> Use:
     named = os.fspath(path)
     if not named.strip():
         raise StoreError(f"a store needs a folder, got {named!r}; '.' is the working folder")
+    if named.endswith(_FILES) and not os.path.exists(os.path.expanduser(named)):
+        raise StoreError(
+            f"there is no file {named}, as sweepable.export would have written it; a new folder needs a "
+            f"name that does not end in {' or '.join(_FILES)}"
+        )
     return Use(open_store(os.path.abspath(os.path.expanduser(named)), trust=trust))
 
 
