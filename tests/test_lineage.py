@@ -245,7 +245,8 @@ def test_edges_of_many_runs_are_written_by_few_statements() -> None:
 
     many = simulate.sweep(gain=[float(n) for n in range(300)], progress=False)
     statements(simulate.filter(gain=1.0))
-    assert statements(many) <= statements(simulate.filter(gain__lt=3.0)) + 3
+    # A function that is collected just then has what is known of functions read again: far fewer than one per run.
+    assert statements(many) <= statements(simulate.filter(gain__lt=3.0)) + 20
 
 
 def test_runs_that_are_gone_are_told_of(store_path: Path) -> None:
