@@ -392,3 +392,17 @@ def test_an_array_is_pickled_where_its_output_says_so(store_path: Path) -> None:
         rec = function.get_or_run(5000)
         assert np.array_equal(function(5000), rec.y) and type(rec.y) is np.ndarray
         assert [path.suffix for path in store_path.glob("blobs/*/*")].count(extension) == 1
+
+
+def test_a_cached_function_is_no_sequence() -> None:
+    """``f["output"]`` is an output; going through a function, where its calls were meant, is an error at once."""
+
+    @sweepable.cache
+    def value(x: float = 1.0) -> float:
+        return x
+
+    for one in (value, value.partial(x=2.0)):
+        with pytest.raises(TypeError, match="not iterable"):
+            list(one)
+    with pytest.raises(TypeError, match="takes the name of an output, got 0"):
+        value[0]

@@ -285,6 +285,8 @@ class Callee:
 
     def check_output(self, name: str) -> None:
         """Raise for a name that is none of the declared outputs."""
+        if not isinstance(name, str):
+            raise TypeError(f"{self.identifier}[...] takes the name of an output, got {name!r:.60}")
         if self.declaration.names and name not in self.declaration.names:
             raise UnknownName(f"{self.name} has no output {name!r}{did_you_mean(name, self.declaration.names)}")
 

@@ -26,7 +26,7 @@ class ForgetPlan:
         The calls that came from them, at any distance, by function. They go as well where ``downstream=True`` was
         said; else they stay, and no longer have what they came from.
     blobs, nbytes : int
-        How many blobs nothing will refer to any more, and their bytes. They stay on the disk until they are pruned.
+        How many blobs nothing will refer to any more, and their bytes. They stay on the disk.
     tags : dict of str to int
         How many of the calls that would go have which tag.
     """
@@ -86,7 +86,7 @@ class ForgetPlan:
             lines.append(f"  of all that would go {_listed(self.tags)}{ending}")
         if self.blobs:
             lines.append(
-                f"  {self.blobs} blobs ({size_text(self.nbytes)}) that nothing else refers to stay until pruned"
+                f"  {self.blobs} blobs ({size_text(self.nbytes)}) that nothing else refers to stay on the disk"
             )
         return "\n".join([*lines, "nothing is changed before .apply()"])
 

@@ -231,6 +231,8 @@ class CachedFunction(Managed, Varied[R], Generic[P, R]):
         """
         return Upstream(self.callee, self.callee.fixing({}, fixed))
 
+    __iter__ = None  # or Python would ask for f[0], f[1], ..., and each would be an output
+
     def __getitem__(self, output: str) -> Any:
         """One output, to stand as a parameter's default: the body then gets the value itself."""
         self.callee.check_output(output)

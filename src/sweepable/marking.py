@@ -64,7 +64,7 @@ class Marked:
         """Forget these calls, so that each runs again when it is next called: a plan, which ``.apply()`` does.
 
         Calls of this content that the query does not find, of older code or under other names, stay and serve their
-        own keys, but are no longer taken over in the place of these. Blobs stay on the disk until they are pruned.
+        own keys, but are no longer taken over in the place of these. Blobs stay on the disk.
 
         Parameters
         ----------

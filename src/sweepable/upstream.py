@@ -29,6 +29,8 @@ class Upstream:
         """The same with (more) parameters fixed."""
         return Upstream(self.callee, self.callee.fixing(self.fixed, fixed), self.field)
 
+    __iter__ = None  # as of the cached function
+
     def __getitem__(self, output: str) -> Upstream:
         self.callee.check_output(output)
         return Upstream(self.callee, self.fixed, output)

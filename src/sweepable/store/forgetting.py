@@ -1,4 +1,4 @@
-"""Calls that are forgotten: their rows, lineage, tags and uses of blobs go; the blobs stay until they are pruned."""
+"""Calls that are forgotten: their rows, lineage, tags and uses of blobs go; blobs stay."""
 
 from __future__ import annotations
 
