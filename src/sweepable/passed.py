@@ -149,8 +149,11 @@ def register(value: object, key: str, store: Store, output: str | None = None) -
     output : str, optional
         The one output that `value` is.
     """
+    kind = type(value)
+    if kind is tuple and (len(value) > _MOST or SCALARS.issuperset(map(type, value))):  # type: ignore[call-overload,arg-type]
+        return  # as most functions of scalars return
     try:
-        if type(value) is np.ndarray:
+        if kind is np.ndarray:
             _register(value, key, store, output, ())
             return
         for path, part in _parts(value, _DEEPEST):
