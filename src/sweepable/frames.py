@@ -196,7 +196,9 @@ def _joined(parts: list[Any]) -> Any:
     if len(parts) == 1:
         return parts[0]
     if all(isinstance(part, np.ndarray) for part in parts):
-        return np.concatenate(parts)
+        whole = parts[0].base
+        is_whole = isinstance(whole, np.ndarray) and all(part.base is whole for part in parts)
+        return whole if is_whole and sum(map(len, parts)) == len(whole) else np.concatenate(parts)
     return pd.concat([pd.Series(part, copy=False) for part in parts], ignore_index=True).array
 
 
@@ -287,6 +289,19 @@ def batches(ids: Sequence[int], size: int) -> Iterator[Sequence[int]]:
     return (ids[start : start + size] for start in range(0, max(len(ids), 1), size))
 
 
+def _within(whole: Any, chunk: Chunk, start: int, length: int) -> tuple[Chunk, Any]:
+    """A chunk of numbers as a part of one array of all of them: so that they are never there twice."""
+    if chunk.kind not in ("float", "int", "bool"):
+        return chunk, None
+    if start == 0:
+        whole = np.empty(length, chunk.values.dtype)
+    if whole is None or whole.dtype != chunk.values.dtype:
+        return chunk, None
+    part = whole[start : start + len(chunk.values)]
+    part[:] = chunk.values
+    return chunk._replace(values=part), whole
+
+
 def frame(reader: Reader, ids: Sequence[int]) -> pd.DataFrame:
     """Calls of one function as a table.
 
@@ -304,10 +319,15 @@ def frame(reader: Reader, ids: Sequence[int]) -> pd.DataFrame:
     """
     chunks: list[list[Chunk]] = [[] for _ in reader.wanted]
     facts = [Facts() for _ in reader.wanted]
-    for some in batches(ids, BATCH):
-        for cells, known, kept in zip(reader.read(some), facts, chunks, strict=True):
-            kept.append(chunk_of(cells))
-            known.note(kept[-1])
+    wholes: list[Any] = [None] * len(reader.wanted)
+    for number, some in enumerate(batches(ids, BATCH)):
+        for place, cells in enumerate(reader.read(some)):
+            chunk, wholes[place] = _within(wholes[place], chunk_of(cells), number * BATCH, len(ids))
+            chunks[place].append(chunk)
+            facts[place].note(chunk)
     shown = [place for place in range(len(facts)) if reader.is_shown(place)]
-    found = {reader.wanted[place].label: column_of(facts[place], chunks[place]) for place in shown}
+    found = {}
+    for place in shown:
+        found[reader.wanted[place].label] = column_of(facts[place], chunks[place])
+        chunks[place].clear()  # else all of it would be there twice
     return table(found, len(ids))
