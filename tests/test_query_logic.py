@@ -620,3 +620,18 @@ def test_hundreds_of_queries_are_joined() -> None:
     assert found.count() == 12
     query = evaluate.filter(weight=1.0)
     assert copy.copy(query) is query and copy.deepcopy([query])[0] is query
+
+
+def test_days_are_found_as_they_were_given() -> None:
+    """By NumPy's day, one or in a list, as a call was given it and as a sweep made a date of it."""
+
+    @sweepable.cache
+    def on(day: Any) -> str:
+        return str(day)
+
+    first, second = np.datetime64("2020-01-01"), np.datetime64("2020-01-02")
+    on(first)
+    on.sweep(day=[second], progress=False)
+    assert on.filter(day=first).count() == on.filter(day__in=[first]).count() == 1
+    assert on.filter(day=[first, second]).count() == 2 == on.filter(day=np.array([first, second])).count()
+    assert on.filter(day=dt.date(2020, 1, 2)).count() == 1 == on.filter(day=second).count()

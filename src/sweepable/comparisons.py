@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from typing import NamedTuple, cast
 
+import numpy as np
+
 from sweepable.errors import SweepableError
 from sweepable.identity.code import describe
 from sweepable.identity.values import digest
-from sweepable.spaces.reading import Axis, Fixed, is_query, is_sequence, values_of
+from sweepable.spaces.reading import Axis, Fixed, is_query, is_sequence, scalar, values_of
 from sweepable.store.cells import Cell, is_scalar, to_cell
 
 NAN = "x'6e616e'"  # how a cell holds NaN
@@ -116,8 +119,11 @@ def axis_values(value: object, lookup: str) -> list[object]:
     """The values of an axis, or of what was given to ``in``."""
     if isinstance(value, Axis):
         return list(value.values)
-    if is_query(value) or is_sequence(value):
+    if is_query(value):
         return list(values_of(value))
+    if is_sequence(value):
+        pairs = zip(cast("Iterable[object]", value), values_of(value), strict=True)
+        return [raw if isinstance(raw, np.datetime64) else found for raw, found in pairs]
     if isinstance(value, (str, bytes, Mapping)) or not isinstance(value, (Iterable, Set)):
         raise SweepableError(f"{lookup} needs a list of values, got {type(value).__name__}")
     return list(value)
@@ -150,6 +156,8 @@ def _cells(value: object) -> Sequence[Cell | Slot]:
     if isinstance(value, Near):
         raise SweepableError(f"{value} is no value of a list; near takes the list itself: near([0.1, 0.2])")
     found = cell_of(value)
+    if isinstance(value, np.datetime64) and isinstance(day := scalar(value), dt.date):
+        return [found, to_cell(day)]  # a sweep takes a day as a date, a call as the moment that it is for NumPy
     if isinstance(found, float) and found.is_integer() and not -_LARGE <= found < _LARGE:
         return [found, to_cell(int(found))]
     if isinstance(found, bytes) and found.startswith(b"int:") and isinstance(value, int):
