@@ -359,3 +359,24 @@ def test_what_a_sweep_has_beside_its_records_is_in_no_key() -> None:
     with pytest.warns(sweepable.TaintedCall):
         assert failures({"runs": root.sweep(g=[1.0, 4.0], progress=False)}) == 0
         assert failures({"runs": root.sweep(g=[1.0, 4.0, -1.0], progress=False)}) == 1
+
+
+def test_queries_among_many_arguments_count_by_their_records() -> None:
+    """``*args`` and ``**kwargs`` hold them as well as a parameter of their own does: nothing runs again."""
+    ran: list[int] = []
+
+    @sweepable.cache(y=float)
+    def level(g: float = 1.0) -> float:
+        return g
+
+    @sweepable.cache(ignore_globals=["ran"])
+    def compare(*runs: Any, **further: Any) -> float:
+        ran.append(1)
+        return float(sum(run.y for each in (*runs, *further.values()) for run in each))
+
+    level.sweep(g=[1.0, 2.0, 3.0], progress=False)
+    for _ in range(2):
+        assert compare(level.filter(g__lt=3.0), level.filter(g=3.0), more=level.filter(g=1.0)) == 7.0
+    assert len(ran) == 1
+    level(0.5)
+    assert compare(level.filter(g__lt=3.0), level.filter(g=3.0), more=level.filter(g=1.0)) == 7.5 and len(ran) == 2

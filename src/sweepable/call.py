@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from sweepable.callee import Callee
 from sweepable.errors import ArgumentError, StaleResults, UndigestibleError, UpstreamArgumentError
@@ -106,11 +106,31 @@ class Call:
 
     def _encode(self, index: int, name: str) -> bytes:
         value = self.bound[index]
+        if name in (self.callee.binder.variadic, self.callee.binder.several):
+            value = self._with_settled_queries(index, value)
         found = self._as_input(index, name, value)
         if found is None:
             return self._encode_value(name, value)
         self.inputs += (found,)
         return reference(found.key, declared_by(found.source), found.field)
+
+    def _with_settled_queries(self, index: int, value: Any) -> Any:
+        """What ``*args`` or ``**kwargs`` hold, for the body: of each query the calls by which it counts."""
+        query = imported("sweepable.query", "Query")
+        parts = value.values() if isinstance(value, dict) else value
+        if not query or not any(isinstance(part, query) for part in parts):
+            return value
+        from sweepable.query import fixed_at
+
+        settled = [
+            fixed_at(part, [call.__sweepable_key__ for call in part.__sweepable_calls__()])
+            if isinstance(part, query)
+            else part
+            for part in parts
+        ]
+        found = dict(zip(value, settled, strict=True)) if isinstance(value, dict) else tuple(settled)
+        self.bound = (*self.bound[:index], found, *self.bound[index + 1 :])
+        return found
 
     def _encode_value(self, name: str, value: object) -> bytes:
         encoder = Encoder(describe)
