@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sweepable.comparisons import Condition, among, axis_values, is_axis, is_null, negated, one_value
+from sweepable.comparisons import Condition, among, is_null, negated, wanted
 from sweepable.errors import SweepableError
 from sweepable.names import SEPARATOR
 
@@ -52,9 +52,8 @@ def of_form(column: str, asked: Form, value: object) -> Condition:
         raise SweepableError(f"{asked.name}{SEPARATOR}{asked.form} has no look-up {asked.lookup!r}; known: {known}")
     if asked.lookup == "isnull":
         return is_null(column, value)
-    many = asked.lookup == "in" or (asked.lookup == "" and is_axis(value))
-    values = [one_value(part) for part in axis_values(value, "in")] if many else [one_value(value)]
-    found = among(column, [(_shape if asked.form == "shape" else _dtype)(part, asked) for part in values])
+    read = _shape if asked.form == "shape" else _dtype
+    found = among(column, [read(part, asked) for part in wanted(asked.lookup, value)])
     return negated(found) if asked.lookup == "ne" else found
 
 

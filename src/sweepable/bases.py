@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from sweepable.comparisons import LOOKUPS, axis_values, is_axis, one_value
+from sweepable.comparisons import LOOKUPS, wanted
 from sweepable.configs import fields_of
 from sweepable.logic import Leaf, Q, made
 from sweepable.names import SEPARATOR, resolve
@@ -35,16 +35,11 @@ def _rewritten(leaf: Leaf, names: list[str], root: Callable[[], FunctionNode]) -
     name, _, lookup = written.rpartition(SEPARATOR)
     name, lookup = (name, lookup) if lookup in ("exact", "in") else (written, "")
     below = [other for other in names if other.startswith(name + SEPARATOR) and other != written]
-    bases = _bases(value, lookup) if below else []
+    bases = wanted(lookup, value) if below else []
     changed = [other for other in below if any(_is_within(other, name, base) for base in bases)]
     if not changed or (lookup and resolve(root(), written)):
         return leaf
     return made(tuple(made(tuple(_like(root(), name, base, changed))) for base in bases), "or")
-
-
-def _bases(value: object, lookup: str) -> list[object]:
-    many = lookup == "in" or (lookup == "" and is_axis(value))
-    return [one_value(part) for part in axis_values(value, "in")] if many else [one_value(value)]
 
 
 def _is_within(other: str, name: str, base: object) -> bool:

@@ -134,6 +134,12 @@ def one_value(value: object) -> object:
     return value.value if isinstance(value, Fixed) else value
 
 
+def wanted(lookup: str, value: object) -> list[object]:
+    """The values that a look-up of equality compares with: one, or any of several."""
+    many = lookup == "in" or (lookup == "" and is_axis(value))
+    return [one_value(part) for part in axis_values(value, "in")] if many else [one_value(value)]
+
+
 def equal(column: str, value: object) -> Condition:
     """The cells that hold this value."""
     return among(column, [value])

@@ -10,8 +10,9 @@ from sweepable.lineage import calls_of
 from sweepable.model import StoredCall
 from sweepable.store.cells import Cell, to_cell
 from sweepable.store.field_cells import field_cells
+from sweepable.store.schema import quoted
 from sweepable.store.store import Store
-from sweepable.tree import FunctionNode, quoted
+from sweepable.tree import FunctionNode
 
 #: How calls end that leave no row in their function's table.
 NO_ROW = ("failed", "killed")

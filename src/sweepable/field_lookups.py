@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sweepable.comparisons import Condition, axis_values, compared, is_axis, one_value
+from sweepable.comparisons import Condition, compared, wanted
 from sweepable.store.cells import NONE
 
 _NONE = f"x'{NONE.hex()}'"
@@ -28,12 +28,7 @@ def field_compared(column: str | None, alias: str, lookup: str, value: object) -
     column = "NULL" if column is None else f"{alias}.{column}"
     if lookup == "isnull" or lookup not in ("", "exact", "in", "ne"):
         return compared(field_value(column) if lookup == "isnull" else column, lookup, value)
-    if any(part is None for part in _values(lookup, value)):
+    if any(part is None for part in wanted(lookup, value)):
         # Where the field is not there, this is no NULL.
         column = f"NULLIF(ifnull({column}, x'2d'), {_NONE})"
     return compared(column, lookup, value)
-
-
-def _values(lookup: str, value: object) -> list[object]:
-    many = lookup == "in" or (lookup == "" and is_axis(value))
-    return [one_value(part) for part in axis_values(value, "in")] if many else [one_value(value)]

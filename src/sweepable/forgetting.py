@@ -9,7 +9,7 @@ from typing import NamedTuple
 from sweepable.callee import Callee
 from sweepable.errors import SweepableError, UnknownName
 from sweepable.rendering import size_text
-from sweepable.selection import ALL, Plan, Selection, Source
+from sweepable.selection import STATUSES, Plan, Selection, Source
 from sweepable.store.forgetting import Known
 from sweepable.store.location import current_store
 from sweepable.store.store import Store
@@ -132,7 +132,7 @@ def calls_of_function(callee: Callee, version: str) -> Calls:
             "digits of a digest"
         )
     source = Source(current_store(callee.options.store), callee.name, callee)
-    plan = Plan(source, Selection(scope=version, statuses=ALL))
+    plan = Plan(source, Selection(scope=version, statuses=STATUSES))
     function = plan.function.id if plan.function is not None and version == "any" else None
     return Calls(source.store, callee.name, plan.ids(), function)
 

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Sequence
 from sweepable.comparisons import Condition, joined
 from sweepable.lookups import Placed, id_column
 from sweepable.names import SEPARATOR
-from sweepable.tree import FunctionNode, quoted
+from sweepable.store.schema import quoted
+from sweepable.tree import FunctionNode
 
 #: The table of the root.
 ROOT = "t"

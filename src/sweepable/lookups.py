@@ -20,7 +20,7 @@ from sweepable.comparisons import (
     is_axis,
     joined,
     negated,
-    one_value,
+    wanted,
 )
 from sweepable.errors import SweepableError
 from sweepable.field_lookups import field_compared, field_value
@@ -271,7 +271,7 @@ def _parameter(node: FunctionNode, alias: str, name: str, lookup: str, value: ob
         if plain is None:
             raise _is_upstream(node, name)
         return compared(plain, lookup, value)
-    found = joined(" OR ", _matches(node, name, calls, plain, _values(lookup, value)))
+    found = joined(" OR ", _matches(node, name, calls, plain, wanted(lookup, value)))
     return negated(found) if lookup == "ne" else found
 
 
@@ -306,11 +306,6 @@ def _is_upstream(node: FunctionNode, name: str) -> SweepableError:
     )
 
 
-def _values(lookup: str, value: object) -> list[object]:
-    many = lookup == "in" or (lookup == "" and is_axis(value))
-    return [one_value(part) for part in axis_values(value, "in")] if many else [one_value(value)]
-
-
 # -- upstream calls as values
 
 
@@ -321,7 +316,7 @@ def _of_call(node: FunctionNode, alias: str, lookup: str, value: object) -> Cond
         return negated(there) if value else there
     if lookup not in ("", "exact", "in", "ne"):
         raise SweepableError(f"{node.title} is an upstream call, which has no {lookup}; compare its parameters")
-    values = _values(lookup, value)
+    values = wanted(lookup, value)
     if not all(map(_is_reference, values)):
         raise SweepableError(f"{node.title} is an upstream call; compare it with a Record, a function or a partial")
     inner = joined(" OR ", [_is_call(value, f"{alias}.id", node, "") for value in values] or [FALSE])

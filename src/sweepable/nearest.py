@@ -11,8 +11,8 @@ from sweepable.call import Call
 from sweepable.lineage import calls_of
 from sweepable.model import Argument, StoredCall
 from sweepable.store.cells import Cell, to_cell
+from sweepable.store.schema import quoted
 from sweepable.store.store import Store, StoredFunction
-from sweepable.tree import quoted
 
 #: SQLite takes expressions of some depth only; nobody compares more parameters than that by eye.
 _MOST_PARAMETERS = 200

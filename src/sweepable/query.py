@@ -30,7 +30,7 @@ from sweepable.notices import warn
 from sweepable.pipelines import Source
 from sweepable.record import Record, call_of, note_read, store_of
 from sweepable.reverse import source_of
-from sweepable.selection import ALL, Plan, Selection
+from sweepable.selection import STATUSES, Plan, Selection
 from sweepable.store.location import current_store
 from sweepable.store.store import Store, StoredFunction, is_store, open_store
 from sweepable.tables import differing
@@ -112,10 +112,10 @@ class Query(Choosing, Tabular, Marked):
         if found.parts:
             selection = selection._replace(where=(*selection.where, found))
         if any(is_about_status(name) for name, _ in found.leaves()):
-            selection = selection._replace(statuses=ALL)
+            selection = selection._replace(statuses=STATUSES)
         if logic.demands_tag(found):  # what was tagged is wanted, whatever the code is by now
             anyhow = scope is None and selection.scope == "current"
-            selection = selection._replace(statuses=ALL, scope="any" if anyhow else selection.scope)
+            selection = selection._replace(statuses=STATUSES, scope="any" if anyhow else selection.scope)
         return Query(self._source, selection)
 
     def _wanted(self, excluded: bool, version: object) -> str:

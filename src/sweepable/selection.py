@@ -34,12 +34,14 @@ _BELOW = (
 #: The layouts of results that are not what is declared; of a call without a result it is 0.
 _MISMATCHED = "SELECT id FROM _layouts WHERE json_extract(text, '$[2]') LIKE '!%'"
 _WITHOUT = f"(c.layout = 0 OR c.layout IN ({_MISMATCHED}))"
+#: So many statements of one pipeline are kept.
+_MOST_STATEMENTS = 500
 #: Stands in a statement for the columns that are asked for.
 _COLUMNS = "/*columns*/"
 
 
 #: However calls ended.
-ALL: tuple[Status, ...] = ("done", "tainted", "failed", "killed", "unkept")
+STATUSES: tuple[Status, ...] = ("done", "tainted", "failed", "killed", "unkept")
 
 
 class Selection(NamedTuple):
@@ -71,7 +73,7 @@ class Selection(NamedTuple):
 
 
 class Plan:
-    """The SQL of a selection: made anew whenever it is read.
+    """The SQL of a selection, under the code and the tables as they are when it is made.
 
     Parameters
     ----------
@@ -112,6 +114,8 @@ class Plan:
         if known is None and shape not in statements:
             found = self._written(self._selection, by_place=True)
             places = {value.place for value in found.values if type(value) is Slot}
+            if len(statements) >= _MOST_STATEMENTS:  # each limit and offset has one of its own
+                statements.clear()
             # Else what is looked up depends on more than the kind of a value.
             known = statements[shape] = Statement(found) if places == set(range(len(cells))) else None
         return known.with_values(cells) if known is not None else Statement(self._written(self._selection))

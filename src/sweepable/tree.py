@@ -10,6 +10,7 @@ from sweepable.callee import Callee
 from sweepable.model import ROLES
 from sweepable.names import Kind, Own, Step, owner
 from sweepable.scope import Scope
+from sweepable.store.schema import quoted
 from sweepable.store.store import Route, Store, StoredFunction
 
 #: (``parameter``, ``field``, ``output`` or ``upstream``; name) -> column of the function's table.
@@ -277,8 +278,3 @@ def function_of(node: object) -> FunctionNode:
     """A node of this tree, as such."""
     assert isinstance(node, FunctionNode)
     return node
-
-
-def quoted(name: str) -> str:
-    """An SQL identifier."""
-    return '"' + name.replace('"', '""') + '"'

@@ -214,16 +214,12 @@ def _copy(
     source: sqlite3.Connection, target: sqlite3.Connection, table: str, column: str, values: Iterable[object]
 ) -> None:
     """The rows of a table whose column is among the values."""
-    names = ", ".join(_quoted(row[1]) for row in target.execute(f"PRAGMA table_info({_quoted(table)})"))
+    names = ", ".join(schema.quoted(row[1]) for row in target.execute(f"PRAGMA table_info({schema.quoted(table)})"))
     marks = ", ".join("?" * len(names.split(", ")))
     order = " ORDER BY rowid" if table == "_columns" else ""  # which tells how they are shown
-    query = f"SELECT {names} FROM {_quoted(table)} WHERE {column} {_AMONG}{order}"
+    query = f"SELECT {names} FROM {schema.quoted(table)} WHERE {column} {_AMONG}{order}"
     rows = source.execute(query, (json.dumps(list(values)),))
-    target.executemany(f"INSERT INTO {_quoted(table)} ({names}) VALUES ({marks})", rows)
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
+    target.executemany(f"INSERT INTO {schema.quoted(table)} ({names}) VALUES ({marks})", rows)
 
 
 # -- blobs

@@ -155,6 +155,11 @@ def view_name(table: str, taken: Iterable[str]) -> str:
     return free(f"{table}__flat", taken)
 
 
+def quoted(name: str) -> str:
+    """An SQL identifier."""
+    return '"' + name.replace('"', '""') + '"'
+
+
 def column_name(name: str, taken: Iterable[str]) -> str:
     """A name for a column, as close to `name` as SQLite allows, which does not tell K from k."""
     return free(_sanitised(name) or "column", taken)

@@ -58,7 +58,7 @@ def remake(c: sqlite3.Connection, function: int) -> None:
     """
     stored = _Stored(c)
     for found, view in c.execute(_BELOW, (function,)).fetchall():
-        _replace(c, view, f"CREATE VIEW {_quoted(view)} AS {_select(stored, found)}")
+        _replace(c, view, f"CREATE VIEW {schema.quoted(view)} AS {_select(stored, found)}")
 
 
 def _replace(c: sqlite3.Connection, view: str, text: str) -> None:
@@ -66,7 +66,7 @@ def _replace(c: sqlite3.Connection, view: str, text: str) -> None:
     if row is not None and row[0] == text:
         return
     if row is not None:
-        c.execute(f"DROP VIEW {_quoted(view)}")
+        c.execute(f"DROP VIEW {schema.quoted(view)}")
     try:
         c.execute(text)
     except sqlite3.Error as error:
@@ -93,7 +93,7 @@ class _Facts(NamedTuple):
 
     def expression(self, alias: str, kind: str, name: str) -> str:
         """The SQL of a cell as it is shown."""
-        column = f"{alias}.{_quoted(self.columns[kind, name])}"
+        column = f"{alias}.{schema.quoted(self.columns[kind, name])}"
         return _decoded(column) if self.columns[kind, name] in self.encoded else column
 
 
@@ -176,7 +176,7 @@ class _Place:
     def joins(self) -> Iterator[str]:
         """What joins its tables to those of the place downstream."""
         for function, alias in self.aliases.items():
-            yield f" LEFT JOIN {_quoted(self._stored[function].table)} AS {alias} ON {alias}.id={self._call}"
+            yield f" LEFT JOIN {schema.quoted(self._stored[function].table)} AS {alias} ON {alias}.id={self._call}"
 
     @cached_property
     def own(self) -> dict[tuple[str, str], str]:
@@ -212,7 +212,7 @@ class _Place:
         for function, alias in self.aliases.items():
             facts = self._stored[function]
             if role == "argument" and ("upstream", name) in facts.columns:
-                ways.append(f"{alias}.{_quoted(facts.columns['upstream', name])}")
+                ways.append(f"{alias}.{schema.quoted(facts.columns['upstream', name])}")
             elif any(route[:2] == (role, name) for route in facts.routes):
                 needs_edge = True
             # A value may hold an upstream call, as a list of records does.
@@ -229,10 +229,10 @@ class _Place:
 
 def _select(stored: _Stored, function: int) -> str:
     places = _places(stored, function)
-    columns = [f"{expression} AS {_quoted(name)}" for name, expression in _named(places[0]).items()]
+    columns = [f"{expression} AS {schema.quoted(name)}" for name, expression in _named(places[0]).items()]
     joins = "".join(join for place in places[1:] for join in place.joins())
     return (
-        f"SELECT {','.join(columns)} FROM {_quoted(stored[function].table)} AS t0 JOIN _calls AS c ON c.id=t0.id "
+        f"SELECT {','.join(columns)} FROM {schema.quoted(stored[function].table)} AS t0 JOIN _calls AS c ON c.id=t0.id "
         f"JOIN _versions AS v ON v.id=c.version{joins} WHERE c.function={function} AND c.status='done'"
     )
 
@@ -282,10 +282,6 @@ def _decoded(cell: str) -> str:
 
 def _first_of(expressions: list[str]) -> str:
     return expressions[0] if len(expressions) == 1 else f"coalesce({','.join(expressions)})"
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
 
 
 def _literal(text: str) -> str:
