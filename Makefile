@@ -12,8 +12,9 @@ demo: $(VENV)/stamp-examples
 	@echo "== second process"
 	@$(BIN)/python examples/control/run.py
 
+# A test process that dies ends the run and names its test: with another in its place, the rest might never be given out.
 test: $(VENV)/stamp-test
-	$(BIN)/python -m pytest -q -n 2 --dist loadfile
+	$(BIN)/python -m pytest -q -n 2 --dist loadfile --max-worker-restart 0
 
 # Digests must not depend on the Python: every one that is found gets an environment and makes them again.
 golden: $(VENV)/stamp-test

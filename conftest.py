@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import resource
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -28,3 +30,12 @@ def store_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     path = tmp_path / "sweepable-store"
     monkeypatch.setenv("SWEEPABLE_STORE", str(path))
     return path
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any, error: object | None) -> None:
+    """Of a test process that died, say how: a signal, an exit code, and the most memory that any child had."""
+    if error:
+        code = node.gateway._io.popen.wait(10)
+        largest = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // 1024
+        print(f"\n{node.gateway.id} ended with exit code {code}; the largest process so far had {largest} MB")

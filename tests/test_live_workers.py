@@ -81,6 +81,22 @@ if __name__ == "__main__":
     main()
 """
 OTHERS = """
+together = None
+
+def wait_for_each_other(barrier):
+    global together
+    together = barrier
+
+def meet(_):
+    together.wait(60)
+
+def pool_of_two(how):
+    # Both have read the code before it is edited, however late one of them is on a busy machine.
+    context = multiprocessing.get_context(how)
+    pool = ProcessPoolExecutor(2, context, wait_for_each_other, [context.Barrier(2)])
+    list(pool.map(meet, range(2)))
+    return pool
+
 def play():
     with ThreadPoolExecutor(2) as pool:
         sweep("threads", lab.f, executor=pool)
@@ -89,7 +105,7 @@ def play():
     for how in ("fork", "spawn"):
         lab.K = 1
         edit("x + K" if how == "fork" else "x - K", "x - K" if how == "fork" else "x * 7 * K")
-        with ProcessPoolExecutor(2, mp_context=multiprocessing.get_context(how)) as pool:
+        with pool_of_two(how) as pool:
             sweep(how, lab.f, executor=pool)
             lab.K = 12
             sweep(f"{how}, a constant set here only", lab.f, executor=pool)
@@ -99,7 +115,7 @@ def play():
             edit("def helper", f"{added}def helper")
             sweep(f"{how}, edited", lab.f, executor=pool)
             sweep(f"{how}, added", getattr(lab, f"added_{how}"), executor=pool)
-        with ProcessPoolExecutor(2, mp_context=multiprocessing.get_context(how)) as pool:
+        with pool_of_two(how) as pool:
             sweep(f"{how}, edited, a new pool", lab.f, executor=pool)
             sweep(f"{how}, added, a new pool", getattr(lab, f"added_{how}"), executor=pool)
 
