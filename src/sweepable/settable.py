@@ -132,19 +132,19 @@ def tell_untied(callee: Callee, given: Mapping[str, object]) -> None:
     root = callee.place()
     places = [place for name in names if name not in callee.parameters for place in resolve(root, name)]
     places = [place for place in places if place.name is not None and place.path]
-    every: list[tuple[tuple[str, ...], Declared]] = [
-        (path, node) for node, path in walk(root) if path and isinstance(node, Declared) and path[0] not in given
-    ]
+    taken = {(place.path, place.name) for place in places}
+    standing: dict[Callee, list[tuple[str, ...]]] = {}
+    for node, path in walk(root):
+        if path and isinstance(node, Declared) and path[0] not in given:
+            standing.setdefault(node.callee, []).append(path)
+    left: dict[tuple[Callee, str], list[tuple[str, ...]]] = {}
     for place in places:
         assert isinstance(place.node, Declared)
-        function = place.node.callee
-        left = [
-            path
-            for path, node in every
-            if node.callee is function and not any((path, place.name) == (other.path, other.name) for other in places)
-        ]
-        if left and place.path[0] not in given:
-            _tell_one(callee, function, str(place.name), place.path, left)
+        at = function, name = place.node.callee, str(place.name)
+        if at not in left:  # once for all places of a name: there may be thousands
+            left[at] = [path for path in standing.get(function, ()) if (path, name) not in taken]
+        if left[at] and place.path[0] not in given:
+            _tell_one(callee, function, name, place.path, left[at])
 
 
 def _tell_one(callee: Callee, function: Callee, name: str, path: tuple[str, ...], left: list[tuple[str, ...]]) -> None:
