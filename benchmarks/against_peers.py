@@ -91,7 +91,7 @@ def first_element(kind: str) -> Callable[[Path], Seconds]:
         for peer in peers.PEERS:
             peers.cached(peer, getattr(peers, kind), folder)(1)
         return interleaved(
-            {peer: lambda peer=peer: printed("first_element.py", peer, kind, str(folder)) for peer in peers.PEERS}, 7
+            {peer: lambda peer=peer: printed("first_element.py", peer, kind, str(folder)) for peer in peers.PEERS}, 21
         )
 
     return measured

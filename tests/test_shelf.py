@@ -68,6 +68,52 @@ def test_what_is_kept_is_what_was_read(name: str, kept: Kept) -> None:
     assert again > 2 and len(kept) >= again - 2
 
 
+ALONE = """
+def outer(x, y=2):
+    def inner(z):
+        return (x, z, 1, 1.0, "one", b"one", (True, None))
+    return inner, [x for x in range(3)], 0.0
+"""
+EDITS = [
+    ("1.0", "1"),
+    ("1.0", "True"),
+    ("0.0", "-0.0"),
+    ('b"one"', '"one"'),
+    ("(True, None)", "(1, None)"),
+    ("inner", "within"),
+    ("x, y=2", "x, *, y=2"),
+    ("z", "w"),
+    ("None", '{"a", "b"}'),
+]
+
+
+def compiled(source: str, filename: str = "a.py") -> bytes:
+    space: dict[str, FunctionType] = {}
+    exec(compile(source, filename, "exec", dont_inherit=True), space)
+    return shelf._key(space["outer"].__code__, "the same lines")
+
+
+def test_code_is_told_apart_by_all_but_its_place() -> None:
+    """Constants of other types, names and signatures are other code, within nested functions too; lines are not."""
+    keys = [compiled(ALONE.replace(*edit)) for edit in EDITS]
+    assert len({compiled(ALONE), *keys}) == len(EDITS) + 1
+    assert compiled("\n\n" + ALONE, "b.py") == compiled(ALONE)
+
+
+def test_code_has_one_key_in_every_process(run_script: RunScript) -> None:
+    """Whatever the hash seed, which orders sets, and whether it was compiled or read from a file of byte code."""
+    held = ALONE.replace("return inner", 'if x in {"a", "b", "c"}:\n        pass\n    return inner')
+    script = """
+        from part import outer
+        from sweepable.identity import shelf
+        print(shelf._key(outer.__code__, "the same lines").hex())
+    """
+    for source in (ALONE, held):
+        env = {"PYTHONDONTWRITEBYTECODE": ""}
+        found = {run_script(script, files={"part.py": source}, hashseed=seed, env=env).stdout for seed in (1, 2, 3)}
+        assert found == {compiled(source).hex() + "\n"}
+
+
 def test_a_new_process_parses_nothing(run_script: RunScript) -> None:
     """What one process has read of a function and its helpers, the next one need not parse; the version is the same."""
     script = """

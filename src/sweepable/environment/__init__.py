@@ -14,13 +14,13 @@ from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from sweepable.environment.packages import UNKNOWN, agree, counted_version, is_loaded, version_of
+from sweepable.environment.packages import UNKNOWN, agree, counted_version, direct_url, is_loaded, version_of
 from sweepable.model import CodeVersion, Environment
 
 if TYPE_CHECKING:
     from sweepable.environment.repositories import Repository
 
-__all__ = ["PYTHON", "UNKNOWN", "agree", "counted_version", "is_loaded", "surroundings", "version_of"]
+__all__ = ["PYTHON", "UNKNOWN", "agree", "counted_version", "direct_url", "is_loaded", "surroundings", "version_of"]
 
 #: The Python whose results count as one: a bug-fix release changes none.
 PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"

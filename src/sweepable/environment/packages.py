@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Mapping
 from functools import lru_cache
+from typing import Any
 
 #: What stands for a version that nobody knows.
 UNKNOWN = "unknown"
@@ -119,24 +120,46 @@ def _commit(name: str, folder: str | None, version: str) -> str | None:
     """The commit of a package that was installed from a repository, whose version says little."""
     for place in _places(folder):
         # Most packages bear the name of their distribution: looking through all of them costs more than a hit.
-        likely = os.path.join(place, f"{name}-{version}.dist-info")
-        if os.path.isdir(likely):
-            return _told("".join(_lines(os.path.join(likely, "direct_url.json"))))
+        origin = direct_url(os.path.join(place, f"{name}-{version}.dist-info"))
+        if origin is not None:
+            return _commit_of(origin)
         for known, (_, info) in _distributions(place).items():
-            told = _lines(os.path.join(info, "direct_url.json"))
-            if told and (known == _normal(name) or name in _tops(info)):
-                return _told("".join(told))
+            origin = direct_url(info)
+            if origin and (known == _normal(name) or name in _tops(info)):
+                return _commit_of(origin)
     return None
 
 
-def _told(direct_url: str) -> str | None:
-    if not direct_url:  # as of nearly all packages, and finding out that nothing is no JSON takes longer
+@lru_cache(maxsize=1024)
+def direct_url(info: str) -> Mapping[str, Any] | None:
+    """Where a distribution was installed from, if that was no index of packages.
+
+    Parameters
+    ----------
+    info : str
+        The folder of its metadata.
+
+    Returns
+    -------
+    mapping or None
+        What ``direct_url.json`` says there (PEP 610), empty where there is none; None where there is no such folder.
+    """
+    if not os.path.isdir(info):
         return None
+    text = "".join(_lines(os.path.join(info, "direct_url.json")))
+    if not text:  # as of nearly all packages, and finding out that nothing is no JSON takes longer
+        return {}
     try:
-        commit = json.loads(direct_url)["vcs_info"]["commit_id"]
-    except (ValueError, KeyError, TypeError):
-        return None
-    return str(commit)[:12]
+        said = json.loads(text)
+    except ValueError:
+        return {}
+    return said if isinstance(said, dict) else {}
+
+
+def _commit_of(origin: Mapping[str, Any]) -> str | None:
+    said = origin.get("vcs_info")
+    commit = said.get("commit_id") if isinstance(said, dict) else None
+    return str(commit)[:12] if commit is not None else None
 
 
 def _places(folder: str | None) -> list[str]:

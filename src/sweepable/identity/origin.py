@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import builtins
 import importlib.machinery
-import json
 import os
 import sys
 import types
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 from types import CodeType, FunctionType, ModuleType
+from typing import Any
+
+from sweepable.environment import direct_url
 
 _OWN = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 OWN_NAME = __name__.partition(".")[0]
@@ -171,10 +173,8 @@ def _is_local_package(folder: str, top: str) -> bool:
     """Whether a top-level name in a site-packages folder was installed from a folder of the user's."""
     # Most packages bear the name of their distribution and tell its version: looking through all costs more than a hit.
     version = getattr(sys.modules.get(top), "__dict__", {}).get("__version__", "")
-    likely = f"{folder}{os.sep}{top}-{version}.dist-info"
-    if os.path.isdir(likely):
-        return _is_local(f"{likely}{os.sep}direct_url.json")
-    return top in _local_packages(folder)
+    origin = direct_url(f"{folder}{os.sep}{top}-{version}.dist-info")
+    return top in _local_packages(folder) if origin is None else _is_local(origin)
 
 
 @lru_cache(maxsize=64)
@@ -186,18 +186,13 @@ def _local_packages(folder: str) -> frozenset[str]:
     except OSError:
         return frozenset()
     for name in found:
-        if _is_local(os.path.join(folder, name, "direct_url.json")):
+        if _is_local(direct_url(os.path.join(folder, name))):
             names |= _top_levels(os.path.join(folder, name, "RECORD"))
     return frozenset(names)
 
 
-def _is_local(file: str) -> bool:
-    try:
-        with open(file, encoding="utf-8") as stream:
-            origin = json.load(stream)
-    except (OSError, ValueError):
-        return False
-    return isinstance(origin, dict) and "dir_info" in origin and str(origin.get("url", "")).startswith("file:")
+def _is_local(origin: Mapping[str, Any] | None) -> bool:
+    return origin is not None and "dir_info" in origin and str(origin.get("url", "")).startswith("file:")
 
 
 def _top_levels(record: str) -> set[str]:

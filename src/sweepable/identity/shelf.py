@@ -7,6 +7,7 @@ they say, is a fact about the two, and needs no expiry.
 from __future__ import annotations
 
 import json
+import marshal
 import sys
 from collections.abc import Callable
 from functools import partial
@@ -19,7 +20,7 @@ from sweepable.identity import bytecode, graph
 from sweepable.identity.references import Reference, References, Source
 
 #: Raised when the canonical form, or what is found in it, becomes another one.
-RULES = 1
+RULES = 2
 _HEAD = b"\0".join([b"reading %d" % RULES, graph.FORMAT, sys.version.encode()])
 
 
@@ -73,8 +74,21 @@ def _made(
 
 
 def _key(code: CodeType, context: str) -> bytes:
-    parts = (_HEAD, b"%d" % code.co_flags, bytecode.normal(code), context.encode("utf-8", "surrogatepass"))
+    parts = (_HEAD, _compiled(code), context.encode("utf-8", "surrogatepass"))
     return blake3(b"".join(b"%d:%b" % (len(part), part) for part in parts)).digest()
+
+
+def _compiled(code: CodeType) -> bytes:
+    """All of the code but where it stands, and as quickly as can be: it is asked for at every first hit."""
+    consts = code.co_consts
+    if any(type(const) is frozenset for const in consts):  # their order is another one in each process
+        return b"normal" + b"%d" % code.co_flags + bytecode.normal(code)
+    counts = code.co_argcount, code.co_posonlyargcount, code.co_kwonlyargcount, code.co_flags
+    names = code.co_names, code.co_varnames, code.co_cellvars, code.co_freevars
+    values = tuple(None if type(const) is CodeType else const for const in consts)
+    within = tuple(_compiled(const) if type(const) is CodeType else None for const in consts)
+    # Its second format is the last that does not tell which strings are interned, or which objects are one.
+    return marshal.dumps((counts, names, code.co_code, code.co_exceptiontable, values, within, code.co_name), 2)
 
 
 def _plain(found: References) -> dict[str, object]:

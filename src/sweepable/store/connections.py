@@ -17,15 +17,16 @@ from sweepable.store.handles import Handle, Transaction
 from sweepable.store.interned import Interned
 from sweepable.store.locks import PATIENCE, locked
 
-_PRAGMAS = (
-    "PRAGMA synchronous = NORMAL",
-    "PRAGMA trusted_schema = OFF",
-    "PRAGMA cell_size_check = ON",
-    "PRAGMA foreign_keys = OFF",
-    "PRAGMA temp_store = MEMORY",
-    # 16 MB of log instead of 4: each checkpoint waits for the disk, and most pages are written many times in between.
-    "PRAGMA wal_autocheckpoint = 4000",
-)
+#: At once: one after the other they take twice the time. A log of 16 MB instead of 4, as each checkpoint waits for the
+#: disk, and most pages are written many times in between.
+_PRAGMAS = """
+    PRAGMA synchronous = NORMAL;
+    PRAGMA trusted_schema = OFF;
+    PRAGMA cell_size_check = ON;
+    PRAGMA foreign_keys = OFF;
+    PRAGMA temp_store = MEMORY;
+    PRAGMA wal_autocheckpoint = 4000;
+"""
 #: How the names of what a store holds begin.
 _OWN = ("index.db", "locks", "blobs", "tmp")
 
@@ -226,8 +227,7 @@ class Connections:
             address, uri=True, timeout=PATIENCE, isolation_level=None, check_same_thread=False, cached_statements=256
         )
         try:
-            for pragma in _PRAGMAS:
-                connection.execute(pragma)
+            connection.executescript(_PRAGMAS)
             connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
             connection.create_function("sweepable_search", 3, _search, deterministic=True)
             connection.create_function("sweepable_rank", 1, _rank, deterministic=True)

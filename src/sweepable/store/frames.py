@@ -291,7 +291,7 @@ def _arrow_texts(labels: list[str]) -> Any:
     texts = [label.encode() for label in labels]
     ends = list(accumulate(map(len, texts), initial=0))  # NumPy's first sum takes longer
     buffers = pa.py_buffer(struct.pack(f"<{len(ends)}q", *ends)), pa.py_buffer(b"".join(texts))
-    return pa.LargeStringArray.from_buffers(len(texts), *buffers)
+    return pa.Array.from_buffers(pa.large_string(), len(texts), [None, *buffers])
 
 
 def _index_of(values: Any, name: Any) -> Any:
