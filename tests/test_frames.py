@@ -281,6 +281,37 @@ def test_changed_bytes_are_a_value_or_damaged(value: Any, data: st.DataObject) -
         back.copy().to_numpy()
 
 
+def test_no_damage_to_a_frame_takes_more_memory_than_there_is(run_script: RunScript) -> None:
+    """Whatever bit of what is said of a frame is another one, reading it is done within the memory of a hit."""
+    done = run_script(
+        """
+        import resource
+        import numpy as np, pandas as pd
+        from sweepable.errors import DamagedError
+        from sweepable.store import codecs, frames
+
+        two = pd.DataFrame({"x": [1.0, 2.0], "n": [1, 2]})
+        raws = [bytearray(b"".join(frames.encode(value))) for value in (pd.DataFrame(), two, two["x"], two[[]])]
+        for raw in raws:
+            codecs.decode_value("frame", raw)  # all is imported
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        in_use = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
+        resource.setrlimit(resource.RLIMIT_AS, (in_use + 2**30, -1))  # the test fails, and nothing beside it
+        found = 0
+        for raw in raws:
+            for bit in range(8 * (16 + int.from_bytes(raw[8:16], "little"))):
+                raw[bit // 8] ^= 1 << bit % 8
+                try:
+                    codecs.decode_value("frame", raw)
+                except DamagedError:
+                    found += 1
+                raw[bit // 8] ^= 1 << bit % 8
+        print(found > 500, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 100_000)
+        """
+    )
+    assert done.stdout == "True True\n"
+
+
 def test_changing_a_result_never_changes_the_store(tmp_path: Path) -> None:
     """What is mapped is the caller's own, in values and in labels; the next hit is as the first run was."""
     made = sweepable.cache(lambda rows: frame(rows), name="made", store=tmp_path)
