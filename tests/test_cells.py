@@ -6,6 +6,7 @@ import datetime as dt
 import enum
 import math
 import sqlite3
+from collections.abc import Callable
 from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
@@ -19,7 +20,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from running import shown
-from sweepable.store.cells import Cell, from_cell, is_scalar, to_cell
+from sweepable.store.cells import Cell, from_cell, is_scalar, rank, rest, to_cell
 from sweepable.store.codecs import Summary
 
 A, B = "a" * 64, "b" * 64
@@ -175,3 +176,20 @@ def test_moments_are_in_order_as_cells(moments: list[dt.datetime]) -> None:
     """Comparing cells of moments compares the moments."""
     first, second = sorted(moments)
     assert to_cell(first) <= to_cell(second)  # type: ignore[operator]
+
+
+_SIZES = st.sampled_from([0, 2**53, 2**63, 2**64, 2**70, 2**128, 10**400])
+
+
+@pytest.mark.parametrize(
+    "kind", [int, Decimal, lambda number: Fraction(2 * number + 1, 2)], ids=["int", "decimal", "half"]
+)
+@given(size=_SIZES, more=st.integers(-3, 3), sign=st.sampled_from([1, -1]), apart=st.integers(-2, 2))
+def test_numbers_of_any_size_are_in_order_by_rank_and_rest(
+    kind: Callable[[int], Any], size: int, more: int, sign: int, apart: int
+) -> None:
+    """Numbers that one float stands for are told apart by what is left of them."""
+    one, other = kind(sign * (size + more)), kind(sign * (size + more) + apart)
+    first, second = ((rank(cell), rest(cell)) for cell in (to_cell(one), to_cell(other)))
+    assert (first < second, first == second) == (one < other, one == other)  # type: ignore[operator]
+    assert rank(to_cell(-math.inf)) < first[0] < rank(to_cell(math.inf))  # type: ignore[operator]

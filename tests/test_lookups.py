@@ -468,6 +468,41 @@ def test_an_output_that_nobody_declared_is_not_yet_known() -> None:
         undeclared.filter(found_by_runing=1)
 
 
+@sweepable.cache
+def sometimes(x: int = 0) -> dict[str, Any]:
+    """Outputs that are no scalars in some calls only, so that they have columns."""
+    return {"roots": (1.0, 2.0) if x > 0 else None, "path": np.zeros(3) if x > 0 else x}
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"roots__exact": (1.0, 2.0)},
+        {"roots__ne": (1.0, 2.0)},
+        {"roots__in": [None, (1.0,)]},
+        {"path__exact": np.zeros(3)},
+    ],
+)
+def test_outputs_are_compared_with_scalars_only(asked: dict[str, Any]) -> None:
+    """Of what is no scalar the table has no value: asked for one it says so, and finds neither too few nor too many."""
+    for x in (-1, 1, 2):
+        sometimes(x)
+    with pytest.raises(
+        SweepableError, match=r"sometimes: the output \w+ is compared with a (tuple|ndarray), .*__shape"
+    ):
+        sometimes.filter(**asked)
+    assert sometimes.filter(roots=None).values("x") == [-1] and sometimes.filter(path=-1).values("x") == [-1]
+    assert sometimes.filter(roots__isnull=False, path__shape=(3,)).values("x") == [1, 2]
+
+
+def test_an_array_that_is_not_found_is_told_from_a_sequence_of_values() -> None:
+    """Given to `get` it means any of its values, as in a sweep; the error tells how to ask for the array."""
+    echo(np.arange(3.0))
+    with pytest.raises(sweepable.NoCallFound, match=r"a sequence means any of its values; .+ write x__exact"):
+        echo.get(x=np.arange(3.0))
+    assert echo.get(x__exact=np.arange(3.0)).x.tolist() == [0.0, 1.0, 2.0]
+
+
 def test_arrays_are_no_scalars_to_look_up_by() -> None:
     """An array output has a name but no column: that is said, instead of looking elsewhere or finding nothing."""
     sweep_it()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+import enum
 import itertools
 import warnings
 from typing import Any
@@ -68,6 +69,26 @@ def test_arrays_without_declared_dimensions_have_names_of_their_own() -> None:
     assert data.out.dims == ("n", "y", "out_0", "out_1") and data.out.dtype == int
     assert data.y.values.tolist() == [0, 1] and len(data.y.attrs["values"]) == 2
     assert (data.out.sel(y=0) == 1).all() and (data.out.sel(y=1) == 0).all()
+
+
+class Method(enum.IntEnum):
+    EULER = 1
+    RK4 = 0
+
+
+def test_members_of_enumerations_are_no_numbers_of_each_other() -> None:
+    """A member finds its own cell; where the coordinate has the members' names instead, it finds none."""
+
+    @sweepable.cache
+    def error(solver: Method = Method.EULER) -> float:
+        return 100.0 if solver is Method.EULER else 0.01
+
+    runs = error.sweep(solver=[Method.EULER, Method.RK4], progress=False)
+    assert runs.to_xarray().value.sel(solver=Method.RK4) == 0.01
+    data = error.select().to_xarray()
+    assert data.value.sel(solver="enum:Method.RK4") == 0.01 and "values" not in data.solver.attrs
+    with pytest.raises(KeyError):
+        data.value.sel(solver=Method.RK4)
 
 
 def test_a_value_is_never_found_by_the_number_of_another_one() -> None:

@@ -288,9 +288,12 @@ def _labels(values: list[object]) -> tuple[np.ndarray, dict[str, object]]:
         return np.array(names, object), {}
     if any(map(_is_no_label, values)):
         texts = [value.text if isinstance(value, Summary) else short(value) for value in values]
-        if all(map(_is_no_label, values)):
+        members = [text.startswith("enum:") for text in texts]
+        if all(map(_is_no_label, values)) and not any(members):
             return np.arange(len(values)), {"values": texts}
-        # One of the values may be a number, by which another one must not be found.
+        if all(members) and len(set(texts)) == len(texts):
+            return np.array(texts, object), {}
+        # One of the values may be a number, as a member of an IntEnum is: by it another one must not be found.
         return np.array([f"{number}: {text}" for number, text in enumerate(texts)], object), {"values": texts}
     found = np.asarray(inferred(values))
     if found.dtype == object:

@@ -28,6 +28,7 @@ from sweepable.lineage import calls_of
 from sweepable.misspelled import checked, expect_unknown, may_be_output, readings
 from sweepable.names import SEPARATOR, Place, ambiguous, resolve
 from sweepable.spaces.reading import is_query
+from sweepable.store.cells import is_scalar
 from sweepable.tree import FunctionNode, function_of
 from sweepable.upstream import Upstream, as_upstream
 
@@ -76,6 +77,8 @@ def placed(root: FunctionNode, written: str, value: object, *, alias: Callable[[
 #: Look-ups that an index answers.
 _INDEXED = ("", "exact", "in", "lt", "lte", "gt", "gte", "range", "near")
 _EQUALITIES = ("", "exact")
+#: Look-ups that compare with all of a value.
+_WHOLE = ("", "exact", "ne", "in")
 
 
 def is_joinable(node: FunctionNode) -> bool:
@@ -253,11 +256,24 @@ def _by_columns(steps: list[FunctionNode]) -> tuple[str, Condition] | None:
 
 def _output(node: FunctionNode, alias: str, name: str, lookup: str, value: object) -> Condition:
     column = node.column("output", name)
-    if column is not None:
-        return compared(f"{alias}.{column}", lookup, value)
-    if node.has_run("output", name):
-        raise SweepableError(f"{node.title}: the output {name} is no scalar; look up by parameters and scalar outputs")
-    return FALSE  # declared, and not stored yet
+    if column is None and not node.has_run("output", name):
+        return FALSE  # declared, and not stored yet
+    forms = f"arrays are looked up by {name}__shape and {name}__dtype"
+    if column is None:
+        raise SweepableError(
+            f"{node.title}: the output {name} is no scalar; look up by parameters and scalar outputs; {forms}"
+        )
+    others = [part for part in wanted(lookup, value) if not _in_cell(part)] if lookup in _WHOLE else []
+    if others:
+        raise SweepableError(
+            f"{node.title}: the output {name} is compared with a {type(others[0]).__name__}, and of outputs that are "
+            f"no scalars the table does not tell the value; compare it with scalars, or ask for {name}__isnull; {forms}"
+        )
+    return compared(f"{alias}.{column}", lookup, value)
+
+
+def _in_cell(value: object) -> bool:
+    return isinstance(value, Given) or is_scalar(value)
 
 
 def _parameter(node: FunctionNode, alias: str, name: str, lookup: str, value: object) -> Condition:
@@ -395,7 +411,8 @@ def ordering(root: FunctionNode, written: str) -> Condition:
     direction = "DESC" if written.startswith("-") else "ASC"
     # What SQLite has no number for, a large int or a timedelta, stands as text: it is among the numbers by its value.
     found = f"CASE typeof({value.sql}) WHEN 'blob' THEN sweepable_rank({value.sql}) ELSE {value.sql} END"
-    return Condition(f"({found} IS NULL), {found} {direction}", value.values * 6)
+    rest = f"CASE typeof({value.sql}) WHEN 'blob' THEN sweepable_rest({value.sql}) ELSE x'80' END"
+    return Condition(f"({found} IS NULL), {found} {direction}, {rest} {direction}", value.values * 8)
 
 
 def _expression(place: Place, written: str, field: about.Field | None) -> Condition:

@@ -12,6 +12,7 @@ from sweepable import logic
 from sweepable.bases import with_bases
 from sweepable.callee import Callee
 from sweepable.choosing import Choosing
+from sweepable.comparisons import is_axis
 from sweepable.errors import (
     AmbiguousName,
     NoCallFound,
@@ -31,6 +32,7 @@ from sweepable.pipelines import Source
 from sweepable.record import Record, call_of, note_read, store_of
 from sweepable.reverse import source_of
 from sweepable.selection import STATUSES, Plan, Selection
+from sweepable.spaces.reading import is_query
 from sweepable.store.location import current_store
 from sweepable.store.store import Store, StoredFunction, is_store, open_store
 from sweepable.tables import differing
@@ -292,8 +294,11 @@ def _checked_version(name: str, version: object) -> str:
 
 def _about_lists(lookups: Mapping[str, object]) -> str:
     """A word about what a list means, where one was given and may have been meant otherwise."""
-    name = next((name for name, value in lookups.items() if isinstance(value, list)), None)
-    return f" (a list means any of its values; for the list itself write {name}__exact)" if name is not None else ""
+    for name, value in lookups.items():
+        if is_axis(value) and not is_query(value):
+            kind = "list" if isinstance(value, list) else "sequence"
+            return f" (a {kind} means any of its values; for the {kind} itself write {name}__exact)"
+    return ""
 
 
 def callee_of(query: Query) -> Callee | None:

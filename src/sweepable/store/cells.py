@@ -12,6 +12,7 @@ import datetime as dt
 import enum
 import math
 import re
+import sys
 from collections.abc import Callable
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, TypeGuard
@@ -25,6 +26,7 @@ from sweepable.store.results import describe
 
 if TYPE_CHECKING:
     from decimal import Decimal
+    from fractions import Fraction
     from pathlib import PurePath
 
 Cell = int | float | str | bytes | None
@@ -252,22 +254,58 @@ def rank(cell: object) -> object:
     if kind not in _NUMBERS:
         return cell
     try:
-        return _number(kind, text)
+        number = _number(kind, text)
+        return None if number is None else _nearest(number)
     except (ValueError, ArithmeticError):
         return cell
 
 
-def _number(kind: str, text: str) -> float | None:
+def rest(cell: object) -> bytes:
+    """By what cells of one rank are ordered: what is left of their numbers beyond the nearest float."""
+    if not isinstance(cell, bytes):
+        return NO_REST
+    kind, _, text = cell.decode("utf-8", "replace").partition(":")
+    try:
+        number = _number(kind, text) if kind in _NUMBERS else None
+    except (ValueError, ArithmeticError):
+        number = None
+    if number is None or isinstance(number, float):
+        return NO_REST
+    # In units so small that of two numbers with one nearest float no digit is lost that anybody has written.
+    return _sortable(int((number - type(number)(_nearest(number))) * 2**200))
+
+
+#: Of numbers that are floats themselves, and of all that is no number.
+NO_REST = b"\x80"
+
+
+def _sortable(number: int) -> bytes:
+    """Bytes that compare as ints do."""
+    size = (abs(number).bit_length() + 7) // 8
+    if number < 0:
+        return b"\x7f" + (2**32 - 1 - size).to_bytes(4, "big") + ((1 << 8 * size) - 1 + number).to_bytes(size, "big")
+    return b"\x81" + size.to_bytes(4, "big") + number.to_bytes(size, "big") if number else NO_REST
+
+
+def _number(kind: str, text: str) -> Fraction | float | None:
+    """The number of a cell; None for NaN."""
     from fractions import Fraction
 
     if kind == "int":
-        number = int(text, 0)
-        try:
-            return float(number)
-        except OverflowError:
-            return math.inf if number > 0 else -math.inf
-    found = float(Fraction(text)) if kind == "fraction" else float(text.removesuffix("s"))
-    return None if found != found else found
+        return Fraction(int(text, 0))
+    text = text.removesuffix("s")
+    try:
+        return Fraction(text)
+    except ValueError:  # infinite, or none
+        found = float(text)
+        return None if found != found else found
+
+
+def _nearest(number: Fraction | float) -> float:
+    try:
+        return float(number)
+    except OverflowError:  # it is less than infinite
+        return sys.float_info.max if number > 0 else -sys.float_info.max
 
 
 # -- back again

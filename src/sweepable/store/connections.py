@@ -231,6 +231,7 @@ class Connections:
             connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
             connection.create_function("sweepable_search", 3, _search, deterministic=True)
             connection.create_function("sweepable_rank", 1, _rank, deterministic=True)
+            connection.create_function("sweepable_rest", 1, _rest, deterministic=True)
         except BaseException:
             connection.close()
             raise
@@ -322,6 +323,13 @@ def _rank(cell: Any) -> Any:
     from sweepable.store.cells import rank
 
     return rank(cell)
+
+
+def _rest(cell: Any) -> bytes:
+    """By what cells of one rank are ordered."""
+    from sweepable.store.cells import rest
+
+    return rest(cell)
 
 
 WAY_OUT = "Use another folder: SWEEPABLE_STORE=/path, or sweepable.use(path)."
