@@ -695,6 +695,33 @@ def test_a_query_in_a_body_is_no_dependency_and_that_is_said(ran: list[Any]) -> 
     assert total_of(square.select()) == 13.0 and ran == [1, 2, 1, 2]
 
 
+WAYS_TO_LOOK = {
+    "peek": lambda f: None if (record := f.peek(5)) is None else record.value,
+    "explain": lambda f: f.explain(5).hit,
+    "get_or_none": lambda f: f.get_or_none(n=5) is None,
+    "versions": lambda f: len(f.versions()),
+    "migrations": lambda f: f.migrations(),
+}
+
+
+@pytest.mark.parametrize("look", WAYS_TO_LOOK.values(), ids=WAYS_TO_LOOK)
+def test_a_body_that_looks_whether_a_call_is_stored_is_never_served(look: Callable[[Any], Any]) -> None:
+    """Whichever way it looks: what it finds is another thing as soon as the call has run."""
+
+    @sweepable.cache
+    def calibrate(n: int) -> int:
+        return n * n
+
+    @sweepable.cache
+    def report() -> Any:
+        return look(calibrate)
+
+    with pytest.warns(TaintedCall, match="asked the store for calls of .*calibrate"):
+        report()
+    calibrate(5)
+    assert report() == look(calibrate)
+
+
 def test_a_record_in_a_global_is_read_anew(ran: list[Any]) -> None:
     """What somebody did to an array of a Record that code reaches by itself does not reach the run."""
 

@@ -8,6 +8,7 @@ import pickle
 import threading
 from collections import OrderedDict
 from decimal import Decimal
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,6 +18,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
+import sweepable
 from running import RunScript
 from storing import outputs_of, same
 from sweepable.errors import DamagedError
@@ -405,3 +407,35 @@ def test_parts_stored_elsewhere_are_referred_to() -> None:
     back: Any = pickles.decode(b"".join(chunks), parts)
     assert back.weights is fit.weights and back.score == 2.0 and back.extra == "kept"
     assert pickle.loads(pickle.dumps(back)).extra == "kept"
+
+
+class Measured(np.ndarray[Any, Any]):
+    """NumPy's own example of a subclass: with an attribute that views of it have, too."""
+
+    info: Any
+
+    def __array_finalize__(self, of: Any) -> None:
+        self.info = getattr(of, "info", None)
+
+
+class Plainer(np.ndarray[Any, Any]):
+    """One without anything but what is set on its instances."""
+
+
+@pytest.mark.parametrize("kind", [Measured, Plainer])
+def test_arrays_of_classes_keep_their_attributes(tmp_path: Path, kind: type[Any]) -> None:
+    """Small or mapped, alone or within a list, in any order; the array itself among them; with a dtype as it is."""
+
+    def measure(size: int, dtype: str) -> Any:
+        found = np.asfortranarray(np.arange(size, dtype=dtype).reshape(2, -1)).view(kind)
+        found.info = ["volts", {"by": np.ones(2)}]
+        found.itself = found
+        return found, [found[:1]]
+
+    made = sweepable.cache(measure, store=tmp_path, version="1")
+    for size, dtype in ((6, "f8"), (100_000, "f8"), (6, ">i4")):
+        ran, (hit, (part,)) = made(size, dtype), made(size, dtype)
+        assert type(hit) is type(part) is kind and hit.dtype == ran[0].dtype and hit.flags.f_contiguous
+        assert hit.itself is hit and hit.info[0] == "volts" and hit.info[1]["by"].tolist() == [1.0, 1.0]
+        assert np.array_equal(hit, ran[0]) and np.array_equal(part, ran[0][:1])
+        assert vars(part).keys() == vars(ran[1][0]).keys()

@@ -291,6 +291,35 @@ PARALLEL = """
 """
 
 
+def test_workers_are_where_this_process_is_now(run_script: RunScript) -> None:
+    """Those of an earlier sweep are not taken again once the working folder or the environment is another one."""
+    script = """
+        import os
+        import sweepable
+
+        @sweepable.cache(audit=False)
+        def seen(x):
+            return x, os.path.basename(os.getcwd()), os.environ.get("MODE"), os.environ.get("GONE"), os.getpid()
+
+        def sweep(*x):
+            return [rec.value for rec in seen.sweep(x=list(x), n_jobs=2, progress=False)]
+
+        if __name__ == "__main__":
+            os.environ.update(MODE="one", GONE="no")
+            first = sweep(1, 2)
+            same = sweep(3, 4)
+            os.environ["MODE"] = "two"
+            del os.environ["GONE"]
+            os.mkdir("inner")
+            os.chdir("inner")
+            then = sweep(5, 6)
+            print([found[1:4] for found in first], [found[1:4] for found in then])
+            print({found[4] for found in same} <= {found[4] for found in first})
+    """
+    first, same = run_script(script).stdout.splitlines()
+    assert first == f"{[('project', 'one', 'no')] * 2} {[('inner', 'two', None)] * 2}" and same == "True"
+
+
 def test_workers_compute_what_this_process_would(run_script: RunScript) -> None:
     """Over worker processes, functions of a script give the same keys and values, and a second run computes nothing."""
     script = (

@@ -16,7 +16,7 @@ from sweepable.errors import ArgumentError, NoCallFound, SpaceError
 from sweepable.managed import Managed
 from sweepable.methods import BoundMethod, mark_async
 from sweepable.model import CodeVersion, GivenCalls
-from sweepable.record import Record
+from sweepable.record import Record, note_asked
 from sweepable.registry import WRAPPED, callee_by_name, found_in
 from sweepable.reloading import follow_autoreload
 from sweepable.serving import peek, record_of, value_of
@@ -130,6 +130,7 @@ class CachedFunction(Managed, Varied[R], Generic[P, R]):
     def peek(self, /, *args: Any, **kwargs: Any) -> Record | None:
         """The Record of exactly this call if it is stored, else None; runs nothing."""
         call = self._call(args, kwargs)
+        note_asked(self.callee.identifier)
         store = call.store()
         row = peek(call, store)
         return Record(store, row) if row is not None else None
@@ -168,6 +169,7 @@ class CachedFunction(Managed, Varied[R], Generic[P, R]):
         """
         from sweepable.explain import explain, explain_code
 
+        note_asked(self.callee.identifier)
         if not (args or kwargs) and self.callee.binder.required:
             return explain_code(self.callee)
         return explain(self._call(args, kwargs))
@@ -283,6 +285,8 @@ class CachedFunction(Managed, Varied[R], Generic[P, R]):
             .fetchall()
         )
         call = store.fetch(rows[0][0]) if len(rows) == 1 else None
+        if call is None or call.key != key:
+            note_asked(self.callee.identifier)
         if call is None:
             raise NoCallFound(f"{len(rows) or 'no'} calls in {store.path} have a key that begins with {key!r}")
         return Record(store, call)

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from sweepable.callee import Callee
-from sweepable.record import ASKED
+from sweepable.record import note_asked
 
 if TYPE_CHECKING:
     from sweepable.forgetting import ForgetPlan
@@ -44,9 +44,7 @@ class Managed:
         """
         from sweepable.versions import Versions
 
-        asked = ASKED.get()
-        if asked is not None:  # a body that looks depends on what is stored by then
-            asked.append(self.callee.identifier)
+        note_asked(self.callee.identifier)  # a body that looks depends on what is stored by then
         return Versions(self.callee)
 
     def migrate(
@@ -167,4 +165,5 @@ class Managed:
         """The migrations that were made of this function's results, in order; ``[-1].revoke()`` takes one back."""
         from sweepable.migrations import migrations
 
+        note_asked(self.callee.identifier)
         return migrations(self.callee)

@@ -317,6 +317,19 @@ def note_read(what: str, record: Record | None = None) -> None:
         read.add(what)
 
 
+def note_asked(what: str) -> None:
+    """Tell the run in progress, if there is one, that it asks the store: its result depends on what is stored by then.
+
+    Parameters
+    ----------
+    what : str
+        Whose calls, as the warning says it.
+    """
+    asked = ASKED.get()
+    if asked is not None:
+        asked.append(what)
+
+
 def fresh(record: Record) -> Record:
     """The same Record with nothing loaded, so that no one's changes to an array it has given out are seen."""
     if record._node.call.status not in _STORED:

@@ -15,7 +15,7 @@ from sweepable.logic import Q
 from sweepable.lookups import Placed, condition, keys_of, ordering, placed
 from sweepable.model import Status, StoredCall
 from sweepable.pipelines import Source, pipeline_of
-from sweepable.record import ASKED, Record, note_read
+from sweepable.record import Record, note_asked, note_read
 from sweepable.reverse import Reverse, reversed_name, source_of, upstream_of
 from sweepable.scope import tell_left_out
 from sweepable.store.cells import Cell
@@ -283,9 +283,8 @@ _FIRST_TWO = "SELECT * FROM ({}) LIMIT 2"
 def _note(root: FunctionNode, selection: Selection) -> None:
     # What a body looks up in the calls it was given may be anything about them.
     note_read("info" if selection.where or selection.order else "names")
-    asked = ASKED.get()
-    if asked is not None and selection.keys is None:
-        asked.append(root.title)
+    if selection.keys is None:
+        note_asked(root.title)
 
 
 def known_record(callee: Callee, lookups: Mapping[str, object]) -> Record | None:
@@ -299,9 +298,7 @@ def known_record(callee: Callee, lookups: Mapping[str, object]) -> Record | None
     if known is None or not pipeline.told:
         return None
     note_read("info")
-    asked = ASKED.get()
-    if asked is not None:
-        asked.append(pipeline.root.title)
+    note_asked(pipeline.root.title)
     sql, statement = known
     if statement.uses:
         store.indexes.ensure(statement.uses)

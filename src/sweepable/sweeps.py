@@ -21,7 +21,7 @@ from sweepable.notices import logger, warn, warn_once
 from sweepable.outputs import short
 from sweepable.outside import is_sound
 from sweepable.query import Query, Selection, Source
-from sweepable.record import ASKED
+from sweepable.record import note_asked
 from sweepable.runs import failure_of, new_call, stale_count, stale_words
 from sweepable.serving import note_given
 from sweepable.settable import configured, ways
@@ -75,9 +75,7 @@ class Sweep(Query):
 
     def _note(self) -> None:
         """A run that was given a sweep counts by its records: what it reads beside them is in no key."""
-        asked = ASKED.get()
-        if asked is not None:
-            asked.append(f"a sweep of {self._source.name}")
+        note_asked(f"a sweep of {self._source.name}")
 
     @property
     def failed(self) -> Query:

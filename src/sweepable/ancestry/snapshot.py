@@ -8,7 +8,7 @@ from sweepable.ancestry import drawing, export
 from sweepable.ancestry.nodes import LineageEdge, LineageNode
 from sweepable.ancestry.reading import read
 from sweepable.ancestry.text import as_tree
-from sweepable.record import ASKED, Record, call_of, note_read, store_of
+from sweepable.record import Record, call_of, note_asked, note_read, store_of
 
 if TYPE_CHECKING:
     import networkx
@@ -90,8 +90,7 @@ def lineage_of(record: Record, depth: int | None, downstream: bool) -> Lineage:
     if depth is not None and (not isinstance(depth, int) or isinstance(depth, bool) or depth < 0):
         raise ValueError(f"lineage(depth={depth!r}): depth is how many calls away the farthest is, 0 or more, or None")
     note_read("info", record)
-    asked = ASKED.get()
-    if downstream and asked is not None:
-        asked.append("what came from a call")
+    if downstream:
+        note_asked("what came from a call")
     found = read(store_of(record), call_of(record), depth, downstream)
     return Lineage(found.nodes, found.edges, downstream=downstream)

@@ -125,7 +125,9 @@ def ready() -> None:
     """Do nothing, to see whether a worker can do anything."""
 
 
-def _begin_worker() -> None:
+def _begin_worker(folder: str = "") -> None:
+    if folder:  # one that starts late would begin where the parent is by then
+        os.chdir(folder)
     # Ctrl-C reaches every process of the terminal. The parent alone decides, and kills the workers.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if hasattr(signal, "pthread_sigmask"):
@@ -247,8 +249,10 @@ class LokyPool:
         self.cargo: Plain | Pickled = Pickled(runner)
         self.deaths: tuple[type[BaseException], ...] = (BrokenExecutor, ShutdownExecutorError)
         threads = str(max(1, (os.cpu_count() or 1) // workers))
-        env = {name: os.environ.get(name, threads) for name in _THREAD_VARIABLES}
-        self._options: dict[str, Any] = {"timeout": _IDLE_SECONDS, "initializer": _begin_worker, "env": env}
+        # Workers that began in another folder, or with other variables, differ in these, and are not taken again.
+        env = {**os.environ, **{name: os.environ.get(name, threads) for name in _THREAD_VARIABLES}}
+        begin = {"initializer": _begin_worker, "initargs": (_working_folder(),), "env": env}
+        self._options: dict[str, Any] = {"timeout": _IDLE_SECONDS, **begin}
         self._apart: dict[Executor, Future[Any]] = {}
         self._executor: Any = None
         self.is_old = False
@@ -315,6 +319,13 @@ class LokyPool:
             end = time.monotonic() + _KILL_SECONDS
             for thread in threads if kill else ():
                 thread.join(max(0.0, end - time.monotonic()))
+
+
+def _working_folder() -> str:
+    try:
+        return os.getcwd()
+    except OSError:  # it was removed
+        return ""
 
 
 def _shut_down(executor: Any, kill: bool) -> None:

@@ -214,7 +214,17 @@ def _reduce(found: Any) -> tuple[Any, ...] | None:
     if type(found) is np.ndarray and not (found.dtype.isnative or found.flags.forc or found.dtype.hasobject):
         # NumPy would bring values with gaps between them back in the byte order of this machine.
         return cast("tuple[Any, ...]", np.ascontiguousarray(found).__reduce_ex__(5))
+    if isinstance(found, np.ndarray) and _loses_attributes(type(found)) and vars(found):
+        return restore_array, (type(found), found.view(np.ndarray)), vars(found), None, None, restore_attributes
     return _reduce_main(found)
+
+
+def _loses_attributes(kind: type) -> bool:
+    """Whether a class of arrays leaves to NumPy how it is pickled, which knows of no attributes."""
+    if kind.__module__.partition(".")[0] == "numpy" or not kind.__dictoffset__:
+        return False
+    ways = ("__reduce__", "__reduce_ex__", "__setstate__")
+    return all(getattr(kind, way) is getattr(np.ndarray, way) for way in ways)
 
 
 class _PlainPickler(pickle.Pickler):
@@ -250,6 +260,17 @@ def _cloud_pickler() -> type[pickle.Pickler]:
 
 
 # -- reading
+
+
+def restore_array(kind: type[Any], plain: Any) -> object:
+    """The array of a class of the user's."""
+    return plain.view(kind)
+
+
+def restore_attributes(found: Any, attributes: dict[str, Any]) -> None:
+    """Give an array the attributes that it had, and none that its class sets on every view."""
+    vars(found).clear()
+    vars(found).update(attributes)
 
 
 def decode(buffer: Any, parts: Sequence[object] = ()) -> object:
