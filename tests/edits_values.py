@@ -321,6 +321,15 @@ TEXTS = [
         "K = 2",
     ),
     rests(
+        "what a folder holds",
+        "import os\nos.makedirs('held-1', exist_ok=True)\ndef f(x):\n"
+        "    return sorted(name for name in os.listdir() if name.startswith('held-'))",
+        "'held-1'",
+        "'held-2'",
+        differs=True,
+        declared=True,
+    ),
+    rests(
         "an environment variable",
         "import os\nos.environ['PKG'] = '1'\ndef f(x):\n    return os.environ['PKG']",
         "'1'",

@@ -57,6 +57,7 @@ SAID = {
     "eval of a constant elsewhere": "evaluates text that is computed",
     "compiled code": "evaluates text that is computed",
     "an environment variable": "reads environment variables",
+    "what a folder holds": "lists the files of folders",
 }
 
 

@@ -36,6 +36,11 @@ _EVALUATORS = frozenset({"eval", "exec"})
 _QUERIES = frozenset({"query", "eval"})
 _IMPORTERS = frozenset({"import_module", "__import__"})
 _NAMERS = frozenset({"__name__", "__qualname__"})
+#: What is no part of the code, by the names that reach it.
+_OUT_OF_SIGHT = {
+    "reads environment variables": frozenset({"environ", "getenv"}),
+    "lists the files of folders": frozenset({"listdir", "scandir", "iterdir", "glob", "iglob", "rglob"}),
+}
 #: Modules whose functions are known by what they are, whatever a module calls them.
 _PYTHONS = frozenset({"builtins", "importlib", "inspect", "typing", "sys"})
 #: What `Look` returns for a name that is bound to nothing.
@@ -152,8 +157,7 @@ def _describe_use(used: Uses, result: References, look: Look) -> None:
         result.asks.add("subclasses")
         if any(isinstance(cls := look(name), type) and cls.__module__ == "builtins" for name in used.loaded):
             result.notes.append("asks a class of Python's own for its subclasses, which are not followed")
-    if not {"environ", "getenv"}.isdisjoint(names):
-        result.notes.append("reads environment variables, which do not count")
+    result.notes += [f"{does}, which do not count" for does, by in _OUT_OF_SIGHT.items() if not by.isdisjoint(names)]
     if "argv" in used.attributes and "sys" in used.loaded:
         result.notes.append("reads the arguments of the command line, which do not count")
     if "modules" in used.attributes and "sys" in used.loaded:
