@@ -372,6 +372,8 @@ def test_misspelled_fields_are_told_at_every_depth() -> None:
         evaluate.select().order_by("sim__config__solvr__dt")
     with pytest.raises(UnknownName, match=r"has no field or look-up 'metod'; did you mean 'method'\?"):
         simulate.filter(config__solver__metod="x")
+    with pytest.raises(UnknownName, match="'config__solver' has no field or look-up 'metod'; did you mean 'method'"):
+        evaluate.filter(config__solver__metod="x")
     with pytest.raises(UnknownName, match="did you mean 'config__solver__dt'"):
         simulate.filter(config__solvr__dt=1.0)
 

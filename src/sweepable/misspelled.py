@@ -48,8 +48,14 @@ def expect_unknown(root: FunctionNode, written: str) -> None:
     if upstream:
         known = [*choices(root), *(f"{name}{SEPARATOR}{lookup}" for lookup in LOOKUPS)]
         raise UnknownName(f"{root.title} has no {written!r}{did_you_mean(written, known)}")
-    fields = [choice[len(name) + 2 :] for choice in choices(root) if choice.startswith(f"{name}{SEPARATOR}")]
-    if name and fields and resolve(root, name):
+    beginnings = tuple(f"{place}{SEPARATOR}" for place in (name, *(resolve(root, name) if name else ())))
+    fields = [
+        choice.removeprefix(found)
+        for choice in choices(root)
+        for found in dict.fromkeys(beginnings)
+        if choice.startswith(found)
+    ]
+    if len(beginnings) > 1 and fields:
         known = [*fields, *LOOKUPS]
         raise UnknownName(f"{root.title}: {name!r} has no field or look-up {last!r}{did_you_mean(last, known)}")
     places = resolve(root, name) if name else []
