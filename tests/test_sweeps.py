@@ -314,7 +314,7 @@ def test_workers_are_where_this_process_is_now(run_script: RunScript) -> None:
             os.chdir("inner")
             then = sweep(5, 6)
             print([found[1:4] for found in first], [found[1:4] for found in then])
-            print({found[4] for found in same} <= {found[4] for found in first})
+            print(len({found[4] for found in (*first, *same)}) <= 2)
     """
     first, same = run_script(script).stdout.splitlines()
     assert first == f"{[('project', 'one', 'no')] * 2} {[('inner', 'two', None)] * 2}" and same == "True"
