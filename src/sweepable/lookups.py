@@ -14,6 +14,7 @@ from sweepable.comparisons import (
     TRUE,
     Condition,
     Given,
+    Near,
     among,
     axis_values,
     compared,
@@ -273,7 +274,7 @@ def _output(node: FunctionNode, alias: str, name: str, lookup: str, value: objec
 
 
 def _in_cell(value: object) -> bool:
-    return isinstance(value, Given) or is_scalar(value)
+    return isinstance(value, Given | Near) or is_scalar(value)
 
 
 def _parameter(node: FunctionNode, alias: str, name: str, lookup: str, value: object) -> Condition:
