@@ -48,17 +48,15 @@ def expect_unknown(root: FunctionNode, written: str) -> None:
     if upstream:
         known = [*choices(root), *(f"{name}{SEPARATOR}{lookup}" for lookup in LOOKUPS)]
         raise UnknownName(f"{root.title} has no {written!r}{did_you_mean(written, known)}")
-    beginnings = tuple(f"{place}{SEPARATOR}" for place in (name, *(resolve(root, name) if name else ())))
+    places = resolve(root, name) if name else []
+    written_out = [str(place) for place in places if place.name is not None]
+    beginnings = [f"{way}{SEPARATOR}" for way in dict.fromkeys([name, *written_out])]
     fields = [
-        choice.removeprefix(found)
-        for choice in choices(root)
-        for found in dict.fromkeys(beginnings)
-        if choice.startswith(found)
+        choice.removeprefix(found) for choice in choices(root) for found in beginnings if choice.startswith(found)
     ]
-    if len(beginnings) > 1 and fields:
+    if fields and places:
         known = [*fields, *LOOKUPS]
         raise UnknownName(f"{root.title}: {name!r} has no field or look-up {last!r}{did_you_mean(last, known)}")
-    places = resolve(root, name) if name else []
     if places and all(place.name is None for place in places):  # an upstream call by the name of its function
         below = {choice: None for place in places for choice in choices(place.node)}
         known = [f"{name}{SEPARATOR}{choice}" for choice in below]
