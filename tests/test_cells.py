@@ -193,3 +193,9 @@ def test_numbers_of_any_size_are_in_order_by_rank_and_rest(
     first, second = ((rank(cell), rest(cell)) for cell in (to_cell(one), to_cell(other)))
     assert (first < second, first == second) == (one < other, one == other)  # type: ignore[operator]
     assert rank(to_cell(-math.inf)) < first[0] < rank(to_cell(math.inf))  # type: ignore[operator]
+
+
+def test_exponents_that_no_memory_holds_have_a_rank() -> None:
+    """A decimal far beyond floats is ordered as infinite, or as zero, and not written out."""
+    cells = [to_cell(Decimal(text)) for text in ("-1E+999999999", "1E-999999999", "1E+999999999")]
+    assert [rank(cell) for cell in cells] == [-math.inf, 0.0, math.inf] and {rest(cell) for cell in cells} == {b"\x80"}

@@ -439,3 +439,19 @@ def test_arrays_of_classes_keep_their_attributes(tmp_path: Path, kind: type[Any]
         assert hit.itself is hit and hit.info[0] == "volts" and hit.info[1]["by"].tolist() == [1.0, 1.0]
         assert np.array_equal(hit, ran[0]) and np.array_equal(part, ran[0][:1])
         assert vars(part).keys() == vars(ran[1][0]).keys()
+
+
+def test_mapped_files_of_a_class_are_kept_without_their_file(tmp_path: Path) -> None:
+    """An array over a file is stored as its values, of whatever class it is; the file is not."""
+
+    class Mapped(np.memmap[Any, Any]):
+        pass
+
+    file = str(tmp_path / "raw")
+
+    def mapped() -> Any:
+        return Mapped(file, dtype="f8", mode="w+", shape=(3,))
+
+    made = sweepable.cache(mapped, store=tmp_path / "store", version="1", audit=False)
+    assert made().tolist() == made().tolist() == [0.0, 0.0, 0.0]
+    assert made.peek() is not None

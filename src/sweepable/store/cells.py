@@ -287,6 +287,10 @@ def _sortable(number: int) -> bytes:
     return b"\x81" + size.to_bytes(4, "big") + number.to_bytes(size, "big") if number else NO_REST
 
 
+#: With its sign; beyond it a number written out would fill the memory.
+_DIGITS_OF_EXPONENT = 5
+
+
 def _number(kind: str, text: str) -> Fraction | float | None:
     """The number of a cell; None for NaN."""
     from fractions import Fraction
@@ -294,11 +298,14 @@ def _number(kind: str, text: str) -> Fraction | float | None:
     if kind == "int":
         return Fraction(int(text, 0))
     text = text.removesuffix("s")
+    exponent = text.upper().partition("E")[2]
     try:
-        return Fraction(text)
+        if len(exponent) <= _DIGITS_OF_EXPONENT:
+            return Fraction(text)
     except ValueError:  # infinite, or none
-        found = float(text)
-        return None if found != found else found
+        pass
+    found = float(text)
+    return None if found != found else found
 
 
 def _nearest(number: Fraction | float) -> float:

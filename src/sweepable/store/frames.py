@@ -216,9 +216,8 @@ class _Reader:
         places = [np.frombuffer(place, "<i8").astype(np.intp) for place, _ in blocks]
         arrays = [self._array(*array) for _, array in blocks]
         # Counted first: what a damaged index says of itself may be more than there is memory for.
-        if sum(map(len, places)) != len(labels[1]) or sorted(
-            chain.from_iterable(place.tolist() for place in places)
-        ) != list(range(len(labels[1]))):
+        size, listed = len(labels[1]), [place.tolist() for place in places]
+        if sum(map(len, listed)) != size or sorted(chain.from_iterable(listed)) != list(range(size)):
             raise Malformed("the blocks of a frame are not its columns")
         shapes = [(len(place), len(labels[0])) for place in places]
         if [array.shape for array in arrays] != shapes:

@@ -214,14 +214,14 @@ def _reduce(found: Any) -> tuple[Any, ...] | None:
     if type(found) is np.ndarray and not (found.dtype.isnative or found.flags.forc or found.dtype.hasobject):
         # NumPy would bring values with gaps between them back in the byte order of this machine.
         return cast("tuple[Any, ...]", np.ascontiguousarray(found).__reduce_ex__(5))
-    if isinstance(found, np.ndarray) and _loses_attributes(type(found)) and vars(found):
+    if isinstance(found, np.ndarray) and _loses_attributes(type(found)) and getattr(found, "__dict__", None):
         return restore_array, (type(found), found.view(np.ndarray)), vars(found), None, None, restore_attributes
     return _reduce_main(found)
 
 
 def _loses_attributes(kind: type) -> bool:
     """Whether a class of arrays leaves to NumPy how it is pickled, which knows of no attributes."""
-    if kind.__module__.partition(".")[0] == "numpy" or not kind.__dictoffset__:
+    if kind.__module__.partition(".")[0] == "numpy" or issubclass(kind, np.memmap):  # whose attributes are its file
         return False
     ways = ("__reduce__", "__reduce_ex__", "__setstate__")
     return all(getattr(kind, way) is getattr(np.ndarray, way) for way in ways)
